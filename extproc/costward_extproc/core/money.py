@@ -1,0 +1,60 @@
+"""What an exchange costs: token usage priced at integer rates.
+
+Money is integer micro-dollars. A price is rounded up once per exchange, never per part, so that the sum over many
+exchanges is at most one micro-dollar each above the true bill and never below it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from costward_contract.snapshot import MicroUSD
+
+_PER_MILLION = 1_000_000
+
+PriceSource = Literal["policy", "catalogue", "ceiling"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """µ$ per million tokens. `cached_input` and `cache_write` replace `input` for those tokens."""
+
+    input: int
+    output: int
+    cached_input: int
+    cache_write: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The rates of one model and where they come from; `ceiling` means that the model is unknown and priced as its
+    family's dearest, so that an unknown price is never $0."""
+
+    model: str
+    rates: Rates
+    source: PriceSource
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one exchange. `input` includes `cached_input` and `cache_write`; `output` includes `reasoning`."""
+
+    input: int = 0
+    output: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+    estimated: bool = False
+
+
+def cost(usage: Usage, rates: Rates) -> MicroUSD:
+    """The price of `usage` in µ$, rounded up once."""
+    plain = max(usage.input - usage.cached_input - usage.cache_write, 0)
+    total = (
+        plain * rates.input
+        + usage.cached_input * rates.cached_input
+        + usage.cache_write * rates.cache_write
+        + usage.output * rates.output
+    )
+    return MicroUSD(-(-total // _PER_MILLION))
