@@ -1,0 +1,77 @@
+"""The official OpenAI SDK for Node.js as a test's client: a second implementation that reads what Costward answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.setup_node import TARGET, Installed, install
+
+SCRIPT = Path(__file__).resolve().parent.parent / "integration" / "node" / "chat.mjs"
+
+CALL_TIMEOUT_S = 30.0
+"""Node starts in 0.2 s and the SDK backs off up to 8 s over its two retries; the rest is for a busy machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the SDK made of one chat completion."""
+
+    text: str | None
+    chunks: int
+    status: int | None
+    headers: dict[str, str]
+    """Costward's and the caching ones, by lower-case name."""
+    retries: int
+    error: dict[str, Any] | None
+    finish: str | None = None
+    model: str | None = None
+    usage: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSdk:
+    """The installed SDK, pointed at one base URL. Its calls block: use asyncio.to_thread beside a running server."""
+
+    installed: Installed
+    base_url: str
+
+    def chat(
+        self,
+        text: str,
+        *,
+        model: str = "gpt-5-mini",
+        system: str | None = None,
+        stream: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        words = ["--text", text, "--model", model]
+        words += ["--system", system] if system else []
+        words += ["--stream"] if stream else []
+        for name, value in (headers or {}).items():
+            words += ["--header", f"{name}={value}"]
+        return self._run(words)
+
+    def _run(self, words: list[str]) -> Reply:
+        environment = {**os.environ, "OPENAI_BASE_URL": self.base_url, "COSTWARD_NODE_DIR": str(TARGET)}
+        done = subprocess.run(
+            [self.installed.node, str(SCRIPT), *words],
+            env={**environment, "OPENAI_API_KEY": "sk-test"},
+            capture_output=True,
+            text=True,
+            timeout=CALL_TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise AssertionError(f"chat.mjs ended with {done.returncode}:\n{done.stderr}")
+        return Reply(**json.loads(done.stdout))
+
+
+def node_sdk(base_url: str) -> NodeSdk:
+    """The SDK for `base_url` (ending in /v1), installing it first where `make setup` has not. Raises NodeSetupError."""
+    return NodeSdk(install(), base_url)
