@@ -142,7 +142,7 @@ class Policy:
     name: str
     generation: int
     cache_epoch: str
-    """Hash of what a cached answer depends on (cache, identity, models, aliases): a reworded message keeps the cache."""
+    """Hash of what a cached answer depends on (cache, identity, models, aliases): a new message keeps the cache."""
     owner: Owner
     priority: int
     service_accounts: tuple[str, ...]

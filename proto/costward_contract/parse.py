@@ -1,0 +1,157 @@
+"""Strict reading of policies: every problem at once, each with its place, its value and what is allowed instead.
+
+File mode, the CLI and the operator all read through here. It never raises on bad input: what is wrong is returned.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from costward_contract.checks import findings
+from costward_contract.document import Document, Unreadable, read_documents
+from costward_contract.fields import fields, generic, siblings
+from costward_contract.future import is_future_field, is_future_value
+from costward_contract.policy import API_VERSION, KIND, CostPolicy
+from costward_contract.problem import Finding, Path, Problem, one_line, render_path, shorten
+
+# Enough to mend a file in one go; a file with more has one mistake that repeats.
+MAX_PROBLEMS = 100
+
+_LISTS = {("v1", "List"), (API_VERSION, f"{KIND}List")}
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    policies: tuple[CostPolicy, ...]
+    """Those without problems, in the order of the text."""
+    problems: tuple[Problem, ...]
+
+
+def parse_documents(text: str, source: str = "<policy>") -> Parsed:
+    """Policies from YAML or JSON text: one document or several, also inside a Kubernetes `List`."""
+    parts = [_read(document, source) for document in read_documents(text)]
+    if not parts:
+        return Parsed((), (Problem(source, None, "", None, f"holds no {KIND}"),))
+    return _joined(parts, source)
+
+
+def parse_object(data: object, source: str = "<policy>") -> Parsed:
+    """A policy from plain values, such as a Kubernetes client hands out; problems have no line."""
+    return _joined([_read(Document(data, {}, {}), source)], source)
+
+
+def _joined(parts: list[Parsed], source: str) -> Parsed:
+    problems = [problem for part in parts for problem in part.problems]
+    if len(problems) > MAX_PROBLEMS:
+        rest = len(problems) - MAX_PROBLEMS
+        problems[MAX_PROBLEMS:] = [Problem(source, None, "", None, f"and {rest} more problems")]
+    return Parsed(tuple(policy for part in parts for policy in part.policies), tuple(problems))
+
+
+def _read(document: Document | Unreadable, source: str) -> Parsed:
+    if isinstance(document, Unreadable):
+        return Parsed((), (Problem(source, document.line, "", None, document.message),))
+    report = _Report(document, source)
+    found = [report.problem(finding) for finding in document.findings]
+    if found and document.data is None:
+        return Parsed((), tuple(found))
+    read = [_policy(data, path) for path, data in _objects(document.data)]
+    found += [report.problem(finding) for _, findings in read for finding in findings]
+    # A key that is given twice leaves open which of the two was meant, so nothing of this document is taken.
+    policies = () if document.findings else tuple(policy for policy, _ in read if policy is not None)
+    return Parsed(policies, tuple(sorted(found, key=lambda problem: problem.line or 0)))
+
+
+def _objects(data: object) -> Iterator[tuple[Path, object]]:
+    if not isinstance(data, Mapping) or (data.get("apiVersion"), data.get("kind")) not in _LISTS:
+        yield (), data
+        return
+    items = data.get("items")
+    for at, item in enumerate(items if isinstance(items, list) else []):
+        yield ("items", at), item
+
+
+def _policy(data: object, base: Path) -> tuple[CostPolicy | None, list[Finding]]:
+    kind = data.get("kind") if isinstance(data, Mapping) else KIND
+    if isinstance(kind, str) and kind != KIND:
+        # Another resource: measuring it field by field would only hide that.
+        reason = "is not supported yet" if is_future_value("kind", kind) else "is not a kind that is read here"
+        return None, [Finding((*base, "kind"), reason, kind, KIND)]
+    found = [Finding((*base, *item.path), item.message, item.value, item.allowed) for item in findings(data)]
+    try:
+        policy = CostPolicy.model_validate(data)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        return None, [_finding(detail, base) for detail in errors] + found
+    return (None, found) if found else (policy, [])
+
+
+def _finding(error: ErrorDetails, base: Path) -> Finding:
+    """pydantic's error in the words of the reader's document."""
+    loc = tuple(part for part in error["loc"] if part != "[key]")
+    path, place, value, kind = (*base, *loc), generic(loc), error["input"], error["type"]
+    doc = fields().get(place)
+    allowed = doc.allowed if doc else None
+    if kind == "missing":
+        return Finding(path, "is required", None, allowed)
+    if is_future_field(place):
+        return Finding(path, "is not supported yet: leave it out", value)
+    if is_future_value(place, value):
+        return Finding(path, "is not supported yet", value, allowed)
+    if kind in ("extra_forbidden", "invalid_key"):
+        return Finding(path, _unknown(str(loc[-1]), place), value)
+    if kind in ("too_long", "too_short"):
+        return Finding(path, f"has {'too many' if kind == 'too_long' else 'too few'} entries", value, allowed)
+    return Finding(
+        path, _wrong(error), value, allowed if "[key]" not in error["loc"] else fields()["metadata.name"].allowed
+    )
+
+
+def _unknown(name: str, place: str) -> str:
+    near = difflib.get_close_matches(name[:64], siblings(place), n=1)
+    return (
+        f"unknown field; did you mean {near[0]}?" if near else f"unknown field; there are {', '.join(siblings(place))}"
+    )
+
+
+def _wrong(error: ErrorDetails) -> str:
+    kind, value = error["type"], error["input"]
+    if kind in ("model_type", "dict_type"):
+        return "is not a mapping"
+    if kind == "tuple_type":
+        return "is not a list"
+    if value is None:
+        return "is empty"
+    if kind in ("string_type", "literal_error") and isinstance(value, bool | int | float):
+        return "is not text"
+    return "is not allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """Turns findings into problems of one document."""
+
+    document: Document
+    source: str
+
+    def problem(self, finding: Finding) -> Problem:
+        written = self.document.unquoted.get(finding.path)
+        message = finding.message
+        if written is not None and message == "is not text":
+            kind = "a boolean" if isinstance(finding.value, bool) else "a number"
+            message = f'YAML reads this as {kind}: write it in quotes, "{one_line(written)}"'
+        value = written if written is not None else finding.value
+        shown = one_line(written) if written is not None else (None if value is None else shorten(value))
+        return Problem(
+            source=self.source,
+            line=self.document.line(finding.path),
+            path=render_path(finding.path),
+            value=shown,
+            message=message,
+            allowed=finding.allowed,
+        )
