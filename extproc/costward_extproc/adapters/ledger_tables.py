@@ -1,0 +1,208 @@
+"""The ledger's tables and what may happen to them, as functions of a connection inside a transaction.
+
+A reservation is `open`, then `lapsed` (its lease ran out: charged what was seen) or `settled` (charged the truth), and
+a lapsed one may still be settled: then only the difference is booked. Ended ones are kept for a while, so that saying
+it twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from costward_contract.snapshot import MicroUSD
+
+from costward_extproc.adapters.sqlite_file import Schema
+from costward_extproc.core.admission import admit
+from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Reservation, Settlement, Standing
+
+LEDGER_SCHEMA = Schema(
+    version=1,
+    ddl="""
+    CREATE TABLE IF NOT EXISTS counter (
+        key TEXT PRIMARY KEY,
+        spent INTEGER NOT NULL,
+        reserved INTEGER NOT NULL,
+        resets_at INTEGER,
+        drop_after INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS reservation (
+        id TEXT PRIMARY KEY,
+        keys TEXT NOT NULL,
+        amount INTEGER NOT NULL,
+        seen INTEGER NOT NULL,
+        lease_until REAL NOT NULL,
+        state TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS reservation_lease ON reservation (state, lease_until);
+    CREATE TABLE IF NOT EXISTS output (
+        key TEXT PRIMARY KEY,
+        recent BLOB NOT NULL,
+        typical INTEGER,
+        at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+_DAY_S = 86_400
+
+WINDOW_GRACE_S = _DAY_S
+"""A closed window is kept for a day: exchanges that outlive it settle on the window that admitted them, and reports
+can read yesterday."""
+
+SESSION_IDLE_S = 30 * _DAY_S
+"""A session's lifetime cap never resets, and sessions never end by themselves: a month after its last reservation
+nobody resumes one."""
+
+ENDED_KEPT_S = _DAY_S
+"""How long a repeated settlement is recognised: far longer than any exchange runs."""
+
+OUTPUT_IDLE_S = 30 * _DAY_S
+"""A key unused for a month has a new prompt or a new model by the time it returns."""
+
+OUTPUTS_REMEMBERED = 200
+"""Enough that the 95th percentile rests on ten answers above it, few enough to follow a changed prompt in a day."""
+
+OUTPUTS_NEEDED = 20
+"""The smallest number whose 95th percentile is not simply the largest one seen."""
+
+MOST_TOKENS = 10**9
+"""Beyond any model's answer: a provider's nonsense must not make a settlement fail."""
+
+_KEYS = "(SELECT value FROM json_each(?))"
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One cap's count for one subject in one window, in µ$."""
+
+    key: str
+    spent: MicroUSD
+    reserved: MicroUSD
+    resets_at: int | None
+
+
+def position(db: sqlite3.Connection, charges: Sequence[Charge], output_key: str) -> Position:
+    row = db.execute("SELECT typical FROM output WHERE key = ?", (output_key,)).fetchone()
+    return Position(standings(db, charges), row[0] if row else None)
+
+
+def standings(db: sqlite3.Connection, charges: Sequence[Charge]) -> tuple[Standing, ...]:
+    rows = db.execute(f"SELECT key, spent, reserved FROM counter WHERE key IN {_KEYS}", (_keys(charges),))
+    found = {key: Standing(spent, reserved) for key, spent, reserved in rows}
+    untouched = Standing(MicroUSD(0), MicroUSD(0))
+    return tuple(found.get(charge.key, untouched) for charge in charges)
+
+
+def reserve(db: sqlite3.Connection, asked: Reservation, now: float) -> Granted | Refused:
+    """Asking again with the same id is granted and changes nothing."""
+    if db.execute("SELECT 1 FROM reservation WHERE id = ?", (asked.id,)).fetchone():
+        return Granted()
+    verdict = admit(asked.charges, standings(db, asked.charges), asked.amount)
+    if isinstance(verdict, Refused):
+        return verdict
+    counters = {c.key: (c.key, asked.amount, c.resets_at, _drop_after(c, now)) for c in asked.charges}
+    db.executemany(
+        "INSERT INTO counter (key, spent, reserved, resets_at, drop_after) VALUES (?, 0, ?, ?, ?) ON CONFLICT (key) "
+        "DO UPDATE SET reserved = reserved + excluded.reserved, drop_after = excluded.drop_after",
+        counters.values(),
+    )
+    db.execute(
+        "INSERT INTO reservation (id, keys, amount, seen, lease_until, state) VALUES (?, ?, ?, ?, ?, 'open')",
+        (asked.id, _keys(asked.charges), asked.amount, asked.seen, asked.lease_until),
+    )
+    return verdict
+
+
+def renew(db: sqlite3.Connection, seen: Mapping[str, int], lease_until: float) -> None:
+    """Extend the open ones among these; what was seen never shrinks."""
+    db.executemany(
+        "UPDATE reservation SET lease_until = ?, seen = max(seen, ?) WHERE id = ? AND state = 'open'",
+        [(lease_until, cost, id) for id, cost in seen.items()],
+    )
+
+
+def settle(db: sqlite3.Connection, end: Settlement, now: float) -> None:
+    row = db.execute("SELECT state, keys, amount, seen FROM reservation WHERE id = ?", (end.id,)).fetchone()
+    if row is None:
+        # Nothing was charged, but the answer's length still teaches, and must not teach twice.
+        db.execute("INSERT INTO reservation VALUES (?, '[]', 0, ?, ?, 'settled')", (end.id, end.cost, now))
+    else:
+        state, keys, amount, seen = row
+        if state == "settled":
+            return
+        release, spend = (amount, end.cost) if state == "open" else (0, end.cost - seen)
+        _book(db, keys, release, spend)
+        db.execute("UPDATE reservation SET state = 'settled', seen = ? WHERE id = ?", (end.cost, end.id))
+    if end.output_key is not None and end.output_tokens is not None:
+        _learn(db, end.output_key, end.output_tokens, now)
+
+
+def has_lapsed(db: sqlite3.Connection, now: float) -> bool:
+    found = db.execute("SELECT 1 FROM reservation WHERE state = 'open' AND lease_until <= ? LIMIT 1", (now,)).fetchone()
+    return found is not None
+
+
+def sweep(db: sqlite3.Connection, now: float) -> int:
+    """Charge those whose lease ran out with what was seen of them. Returns their number."""
+    lapsed = db.execute(
+        "SELECT id, keys, amount, seen FROM reservation WHERE state = 'open' AND lease_until <= ?", (now,)
+    ).fetchall()
+    for id, keys, amount, seen in lapsed:
+        _book(db, keys, amount, seen)
+        db.execute("UPDATE reservation SET state = 'lapsed' WHERE id = ?", (id,))
+    return len(lapsed)
+
+
+def prune(db: sqlite3.Connection, now: float) -> None:
+    """Forget closed windows, ended reservations and idle output keys. Counters that hold reservations stay."""
+    db.execute("DELETE FROM counter WHERE drop_after < ? AND reserved = 0", (now,))
+    db.execute(
+        "DELETE FROM reservation WHERE state IN ('lapsed', 'settled') AND lease_until < ?", (now - ENDED_KEPT_S,)
+    )
+    db.execute("DELETE FROM output WHERE at < ?", (now - OUTPUT_IDLE_S,))
+
+
+def counters(db: sqlite3.Connection, prefix: str) -> list[Counter]:
+    rows = db.execute(
+        "SELECT key, spent, reserved, resets_at FROM counter WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key",
+        (prefix,),
+    )
+    return [Counter(*row) for row in rows]
+
+
+def _book(db: sqlite3.Connection, keys: str, release: int, spend: int) -> None:
+    db.execute(
+        f"UPDATE counter SET reserved = reserved - ?, spent = spent + ? WHERE key IN {_KEYS}", (release, spend, keys)
+    )
+
+
+def _learn(db: sqlite3.Connection, key: str, tokens: int, now: float) -> None:
+    row = db.execute("SELECT recent FROM output WHERE key = ?", (key,)).fetchone()
+    recent = array("Q", row[0] if row else b"")
+    recent.append(min(max(tokens, 0), MOST_TOKENS))
+    recent = recent[-OUTPUTS_REMEMBERED:]
+    db.execute(
+        "INSERT OR REPLACE INTO output (key, recent, typical, at) VALUES (?, ?, ?, ?)",
+        (key, recent.tobytes(), typical(recent), int(now)),
+    )
+
+
+def typical(outputs: Sequence[int]) -> int | None:
+    """The 95th percentile, so that one answer in twenty exceeds what was reserved for it; None while too few."""
+    if len(outputs) < OUTPUTS_NEEDED:
+        return None
+    return sorted(outputs)[-(-len(outputs) * 95 // 100) - 1]
+
+
+def _keys(charges: Iterable[Charge]) -> str:
+    return json.dumps(list(dict.fromkeys(charge.key for charge in charges)))
+
+
+def _drop_after(charge: Charge, now: float) -> int | None:
+    if charge.resets_at is not None:
+        return charge.resets_at + WINDOW_GRACE_S
+    return int(now) + SESSION_IDLE_S if charge.cap.per == "Session" else None

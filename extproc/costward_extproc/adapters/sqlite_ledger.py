@@ -1,0 +1,117 @@
+"""The ledger of one machine: a SQLite file that all workers share and that survives them.
+
+Reserving waits for its commit, so that a granted reservation is never forgotten. Renewing does not write: what was
+seen of live exchanges is flushed for all of them together by `keep`, never once per chunk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from costward_extproc.adapters import ledger_tables as tables
+from costward_extproc.adapters.ledger_tables import LEDGER_SCHEMA, Counter
+from costward_extproc.adapters.sqlite_thread import Database
+from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Reservation, Settlement
+from costward_extproc.errors import StoreFailure
+
+LEASE_S = 60.0
+"""A dead process blocks its callers' caps for at most a minute; renewed four times in it, so that a live exchange is
+taken for dead only after three flushes in a row have failed."""
+
+SWEEP_S = 1.0
+"""A lease that ran out stands in the way of others until it is swept; one indexed read a second costs nothing."""
+
+PRUNE_S = 3_600.0
+"""What is pruned is days old: an hour sooner or later does not matter."""
+
+
+class SqliteLedger:
+    """Implements `ports.Ledger`. Run `keep()` as a task for as long as it lives."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float],
+        lease_s: float = LEASE_S,
+        on_failure: Callable[[str], None] = lambda _word: None,
+    ) -> None:
+        """`clock` gives Unix seconds. `on_failure` counts settlements and renewals that could not be written: their
+        leases then end by themselves, charged what was last seen. Raises SettingsError."""
+        self.database = Database(path, LEDGER_SCHEMA, on_failure)
+        self.lease_s = lease_s
+        self.lapsed = 0
+        """Reservations that this process found dead and charged, since start."""
+        self._clock = clock
+        self._on_failure = on_failure
+        self._seen: dict[str, int] = {}
+
+    @property
+    def open_reservations(self) -> int:
+        """Live exchanges of this process that hold a reservation."""
+        return len(self._seen)
+
+    async def standing(self, charges: Sequence[Charge], output_key: str) -> Position:
+        return await self.database.read(lambda db: tables.position(db, charges, output_key))
+
+    async def reserve(self, reservation: Reservation) -> Granted | Refused:
+        now = self._clock()
+        verdict = await self.database.run(lambda db: tables.reserve(db, reservation, now))
+        if isinstance(verdict, Granted):
+            self._seen[reservation.id] = reservation.seen
+        return verdict
+
+    def renew(self, id: str, seen: int) -> None:
+        if id in self._seen:
+            self._seen[id] = seen
+
+    def settle(self, settlement: Settlement) -> None:
+        now = self._clock()
+        self._seen.pop(settlement.id, None)
+        self.database.post(lambda db: tables.settle(db, settlement, now))
+
+    async def counters(self, prefix: str = "") -> list[Counter]:
+        """All counters whose key begins with `prefix`, by key. Raises StoreFailure."""
+        return await self.database.read(lambda db: tables.counters(db, prefix))
+
+    async def flush(self) -> None:
+        """Write what was seen of this process's live exchanges and extend their leases. Raises StoreFailure."""
+        seen = dict(self._seen)
+        if seen:
+            lease_until = self._clock() + self.lease_s
+            await self.database.run(lambda db: tables.renew(db, seen, lease_until))
+
+    async def sweep(self, now: float) -> int:
+        """Close reservations whose lease ran out before `now`. Returns their number. Raises StoreFailure."""
+        if not await self.database.read(lambda db: tables.has_lapsed(db, now)):
+            return 0
+        lapsed = await self.database.run(lambda db: tables.sweep(db, now))
+        self.lapsed += lapsed
+        return lapsed
+
+    async def prune(self, now: float) -> None:
+        """Forget windows and reservations that ended long ago. Raises StoreFailure."""
+        await self.database.run(lambda db: tables.prune(db, now))
+
+    async def keep(self) -> None:
+        """Keep leases alive and close dead ones until cancelled. A failing store is counted and tried again."""
+        flushed = pruned = float("-inf")
+        while True:
+            now = self._clock()
+            try:
+                # Own leases first: after a stall of this process they may have run out, and it still lives.
+                if now - flushed >= self.lease_s / 4:
+                    await self.flush()
+                    flushed = now
+                await self.sweep(now)
+                if now - pruned >= PRUNE_S:
+                    await self.prune(now)
+                    pruned = now
+            except StoreFailure as failure:
+                self._on_failure(failure.reason)
+            await asyncio.sleep(min(SWEEP_S, self.lease_s / 4))
+
+    def close(self) -> None:
+        """Finish what is queued. Blocks: call it off the event loop."""
+        self.database.close()
