@@ -38,7 +38,7 @@ lint: setup ## formatting, ruff, mypy --strict, import contracts, generated code
 	@$(BIN)/ruff format --check --quiet $(CODE) || { echo "lint: run 'make format'"; exit 1; }
 	@$(BIN)/ruff check --quiet $(CODE)
 	@$(BIN)/mypy --no-error-summary $(CODE)
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python tools/proto.py --check
 	@echo "lint: clean"
 
