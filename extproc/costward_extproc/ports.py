@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from costward_contract.snapshot import Snapshot
+
 from costward_extproc.cache.entries import Embedding, Entry, Neighbour, Selector, Vector
 from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Reservation, Settlement
 from costward_extproc.core.money import Quote
@@ -101,6 +102,8 @@ class RungScore:
 class Router(Protocol):
     """The learnt router's place. No adapter yet: explicit rules decide."""
 
-    async def score(self, vector: Vector | None, features: Sequence[float], keys: Sequence[str]) -> tuple[RungScore, ...]:
+    async def score(
+        self, vector: Vector | None, features: Sequence[float], keys: Sequence[str]
+    ) -> tuple[RungScore, ...]:
         """Raises PortFailure."""
         ...

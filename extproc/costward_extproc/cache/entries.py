@@ -19,7 +19,8 @@ DIMENSIONS = 384
 class Embedding:
     vector: Vector
     truncated: bool
-    """The text had more tokens than the model reads here: the vector does not stand for all of it."""
+    """The text had more tokens than the model reads here, or signs that it cannot read: the vector does not stand for
+    all of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

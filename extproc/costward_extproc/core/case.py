@@ -1,0 +1,105 @@
+"""What is known of one exchange so far. Each step of the machine adds to it; the record is made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from costward_contract.snapshot import Policy, Snapshot
+
+from costward_extproc.cache.entries import Vector
+from costward_extproc.core.caps import Reached
+from costward_extproc.core.decide import Plan
+from costward_extproc.core.events import Headers
+from costward_extproc.core.identity import Caller
+from costward_extproc.core.ledger import Charge, Position
+from costward_extproc.core.means import Means
+from costward_extproc.core.money import Quote, Rates
+from costward_extproc.core.record import CacheNote, DecisionKind, RouteNote
+from costward_extproc.dialects.base import Asked, Dialect
+
+NO_ROUTE = RouteNote(rule=None, rung=None, enforced=False)
+CACHE_OFF = CacheNote(outcome="off")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """What the request headers settle once. The snapshot stays this one until the exchange ends, whatever is
+    published meanwhile."""
+
+    id: str
+    at: float
+    snapshot: Snapshot
+    policy: Policy
+    caller: Caller
+    dialect: Dialect
+    headers: Headers
+    means: Means
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where this request's answer lives in the cache, if anywhere."""
+
+    partition: str
+    key: str
+    lookup: bool
+    """False: the caller said no-cache; a fresh answer is stored all the same."""
+    store: bool
+    max_age: float | None
+    semantic: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    frame: Frame
+    body: bytes = b""
+    body_bytes: int = 0
+    asked: Asked | None = None
+    """None: the body has no single safe reading."""
+    unreadable: str | None = None
+    body_less: bool = False
+    """The request ended with its headers, so the reply that lets it go answers those."""
+    tokens: int = 0
+    charges: tuple[Charge, ...] = ()
+    position: Position | None = None
+    reached: Reached | None = None
+    slot: Slot | None = None
+    cache: CacheNote = CACHE_OFF
+    plan: Plan | None = None
+    vector: Vector | None = None
+    neighbour_scores: tuple[float, ...] = ()
+    reserved: int = 0
+    seen: int = 0
+    """µ$ that it cost at least, once it went upstream: the input."""
+    reservation: bool = False
+    """Asked of the ledger, whatever became of it: the exchange's end settles it."""
+    quote: Quote | None = None
+    decision: DecisionKind = "pass"
+    reason: str = "pass"
+    decided_at: float | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+    def but(self, **changes: Any) -> Case:
+        return replace(self, **changes)
+
+    def warned(self, code: str) -> Case:
+        return self if code in self.warnings else replace(self, warnings=(*self.warnings, code))
+
+    @property
+    def policy(self) -> Policy:
+        return self.frame.policy
+
+    @property
+    def means(self) -> Means:
+        return self.frame.means
+
+
+def quote_of(case: Case, model: str) -> Quote:
+    """Rates of `model` for this policy: its own price for a rung of its ladder, else the catalogue's."""
+    for rung in case.policy.models:
+        if rung.model == model and rung.price is not None:
+            price = rung.price
+            cached = price.input if price.cached_input is None else price.cached_input
+            return Quote(model, Rates(price.input, price.output, cached, price.input), "policy")
+    return case.means.quote(model)

@@ -1,0 +1,99 @@
+"""The exchange as a sans-IO machine: `(state, event) -> (state, effects)`.
+
+The way of one request, in order: `_on_headers` (is it ours, who is it), `request.consult` (read the body once, ask
+where the caps stand and whether the answer is known), `request.resume` (hit, refuse, or reserve and go upstream),
+`response` (the answer flows past), `settling.close` (account for it once).
+
+Every message of Envoy gets exactly one reply, whatever state it finds us in; any chunking of the same bytes leads to
+the same decisions.
+"""
+
+from __future__ import annotations
+
+from costward_contract.snapshot import Snapshot
+
+from costward_extproc.core import recording, request, response, settling
+from costward_extproc.core.case import Case, Frame
+from costward_extproc.core.events import (
+    Closed,
+    Done,
+    Event,
+    GoUpstream,
+    Headers,
+    LetGo,
+    PassChunk,
+    PassHeaders,
+    ReadOn,
+    RequestBody,
+    RequestHeaders,
+    ResponseBody,
+    ResponseHeaders,
+    Write,
+)
+from costward_extproc.core.identity import Workload, governing, identify
+from costward_extproc.core.means import Means
+from costward_extproc.core.states import Arriving, Finished, Receiving, Responding, State, Step, Upstream
+from costward_extproc.dialects.registry import dialect_of
+
+_CONTROL_PREFIX = "x-costward-"
+
+
+def begin(id: str, snapshot: Snapshot, workload: Workload, means: Means) -> State:
+    """A new exchange. `id` is ours and unique: the ledger is idempotent by it, so a client must not choose it."""
+    return Arriving(id, snapshot, workload, means)
+
+
+def step(state: State, event: Event) -> Step:
+    """Pure. An event that the state does not expect is answered neutrally and changes nothing."""
+    match event:
+        case RequestHeaders():
+            return _on_headers(state, event)
+        case RequestBody():
+            return _on_body(state, event)
+        case Done():
+            return request.resume(state, event)
+        case ResponseHeaders():
+            return response.on_headers(state, event) if isinstance(state, Upstream) else (state, (PassHeaders(()),))
+        case ResponseBody():
+            return response.on_body(state, event) if isinstance(state, Responding) else (state, (PassChunk(),))
+        case Closed():
+            return settling.close(state, event.at)
+
+
+def _on_headers(state: State, event: RequestHeaders) -> Step:
+    if not isinstance(state, Arriving):
+        return state, (LetGo(),)
+    headers = event.headers
+    dialect = dialect_of(headers.get(":method", ""), headers.get(":path", ""))
+    policy = governing(state.snapshot, state.workload)
+    if dialect is None or policy is None:
+        return Finished(), (LetGo(),)
+    caller = identify(headers, state.workload, policy, state.means.digest_key)
+    frame = Frame(state.id, event.at, state.snapshot, policy, caller, dialect, headers, state.means)
+    if _declared_length(headers) > state.means.body_limit:
+        case = Case(frame, unreadable="body-too-large", reason="body-too-large")
+        return Finished(), (LetGo(), Write(recording.let_go(case, event.at)))
+    if event.end:
+        return request.consult(frame, b"", event.at, body_less=True)
+    return Receiving(frame), (ReadOn(remove=_hop_headers(headers)),)
+
+
+def _on_body(state: State, event: RequestBody) -> Step:
+    if not isinstance(state, Receiving):
+        return state, (GoUpstream(to="body"),)
+    chunks = (*state.chunks, event.chunk)
+    if not event.end:
+        return Receiving(state.frame, chunks), ()
+    return request.consult(state.frame, b"".join(chunks), event.at)
+
+
+def _hop_headers(headers: Headers) -> tuple[str, ...]:
+    """What the provider must not see: our request controls, once read, and a wish for compressed answers, which would
+    hide their usage from us (ext_proc sees the compressed bytes)."""
+    ours = tuple(name for name in headers if name.startswith(_CONTROL_PREFIX))
+    return (*ours, "accept-encoding") if "accept-encoding" in headers else ours
+
+
+def _declared_length(headers: Headers) -> int:
+    length = headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0

@@ -1,0 +1,43 @@
+"""Keyed digests: the names under which the cache and the ledger keep things, without clear text in any of them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from costward_contract.snapshot import Policy, Scope
+
+_HEX_DIGITS = 32
+"""128 bits: no collision to be found by search, short enough for keys and records."""
+
+
+def digest(key: bytes, kind: str, *parts: str | bytes) -> str:
+    """HMAC-SHA256 over the parts, each with its length, so that no two lists of parts meet; 32 hex digits."""
+    message = bytearray(kind.encode())
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        message += b"\0%d\0" % len(raw)
+        message += raw
+    return hmac.digest(key, bytes(message), hashlib.sha256).hex()[:_HEX_DIGITS]
+
+
+def scope_subject(scope: Scope, *, user: str | None, tenant: str, workload: str, policy: str) -> str | None:
+    """Whose entries these are; None where the scope asks for a user and no trusted one is known: no cache then."""
+    match scope:
+        case "User":
+            return f"user:{tenant}:{user}" if user else None
+        case "Tenant":
+            return f"tenant:{tenant}"
+        case "Workload":
+            return f"workload:{workload}"
+        case "Policy":
+            return f"policy:{policy}"
+
+
+def partition(
+    key: bytes, policy: Policy, subject: str, credential: str, dialect: str, embedder: str, locale: str, context: bytes
+) -> str:
+    """Where an answer may be looked for: everything that must match exactly before the last user text may match."""
+    return digest(
+        key, "partition", policy.ref, policy.cache_epoch, subject, credential, dialect, embedder, locale, context
+    )

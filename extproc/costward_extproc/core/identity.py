@@ -1,0 +1,76 @@
+"""Who is calling: the workload by position, the rest from headers that only trusted workloads may set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from costward_contract.snapshot import HeaderSource, Policy, Snapshot, Tier
+
+from costward_extproc.core.events import Headers
+from costward_extproc.core.fingerprint import digest
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The calling app, as its position in the mesh proves it."""
+
+    cluster: str
+    namespace: str
+    service_account: str
+
+    def __str__(self) -> str:
+        return f"{self.cluster}/{self.namespace}/{self.service_account}"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf one exchange runs. `user` and `session` are keyed digests, never clear text."""
+
+    workload: Workload
+    tenant: str
+    tier: Tier
+    user: str | None = None
+    session: str | None = None
+    credential: str = ""
+    """Digest of what the caller authenticates with upstream: a hit never crosses it."""
+
+
+def governing(snapshot: Snapshot, workload: Workload) -> Policy | None:
+    """The first policy, in the snapshot's order of precedence, that selects this workload."""
+    for policy in snapshot.policies:
+        if policy.namespace == workload.namespace and (
+            not policy.service_accounts or workload.service_account in policy.service_accounts
+        ):
+            return policy
+    return None
+
+
+def identify(headers: Headers, workload: Workload, policy: Policy, key: bytes) -> Caller:
+    """Who this exchange is for. A header from a workload that the policy does not trust counts as absent."""
+    identity = policy.identity
+    user = _believed(headers, identity.user, workload)
+    session = next((headers[name] for name in identity.session_headers if headers.get(name)), None)
+    credential = headers.get("authorization") or headers.get("api-key") or headers.get("x-api-key") or ""
+    return Caller(
+        workload=workload,
+        tenant=workload.namespace,
+        tier=_tier(policy, _believed(headers, identity.tier, workload)),
+        user=digest(key, "user", user) if user else None,
+        session=digest(key, "session", session) if session else None,
+        credential=digest(key, "credential", credential),
+    )
+
+
+def _believed(headers: Headers, source: HeaderSource | None, workload: Workload) -> str | None:
+    if source is None or workload.service_account not in source.trusted_from:
+        return None
+    return headers.get(source.header) or None
+
+
+def _tier(policy: Policy, name: str | None) -> Tier:
+    by_name = {tier.name: tier for tier in policy.tiers}
+    default = policy.identity.tier.default if policy.identity.tier else None
+    for candidate in (name, default):
+        if candidate in by_name:
+            return by_name[candidate]
+    return policy.tiers[0]

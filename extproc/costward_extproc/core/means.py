@@ -1,0 +1,25 @@
+"""What the pure core is handed by its process: constants, and functions that are pure but need loaded tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from costward_extproc.core.money import Quote
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    quote: Callable[[str], Quote]
+    """Rates of a model; never $0 for an unknown one."""
+    count_tokens: Callable[[str], int]
+    digest_key: bytes
+    """Key of every digest in records, cache and ledger."""
+    embedder_id: str | None
+    """None: no embedder, so no semantic tier."""
+    lease_s: float = 60.0
+    """How long a reservation outlives its process; the ledger renews those of a living one every quarter of it."""
+    body_limit: int = 32 * 1024 * 1024
+    """Bytes of a request body that the route buffers for us (the wiring's limit): a larger one is let go, counted."""
+    answer_limit: int = 4 * 1024 * 1024
+    """Bytes of an answer that are kept for reading: a hundred times a long answer, and a bound on memory."""

@@ -1,0 +1,247 @@
+"""From a request's body to its decision: read once, consult caps and cache, then answer it or send it on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from costward_contract.snapshot import LadderStep
+
+from costward_extproc.cache.entries import Embedding as Embedded
+from costward_extproc.cache.entries import Entry
+from costward_extproc.core import caps, lookup, notices, recording, settling, spending
+from costward_extproc.core.case import Case, Frame
+from costward_extproc.core.decide import Features, plan
+from costward_extproc.core.events import (
+    Answer,
+    Done,
+    Embed,
+    Failure,
+    FindExact,
+    FindNear,
+    GoUpstream,
+    Reserve,
+    Result,
+    Settle,
+    Stand,
+    Write,
+)
+from costward_extproc.core.fingerprint import digest
+from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Settlement, Standing
+from costward_extproc.core.record import CacheNote
+from costward_extproc.core.states import (
+    Consulting,
+    Embedding,
+    Finished,
+    Reserving,
+    Searching,
+    State,
+    Step,
+    Upstream,
+)
+from costward_extproc.dialects.strict_json import Unreadable
+
+NEIGHBOURS = 4
+"""Neighbours asked for: the nearest may be vetoed where the second, a true paraphrase, is not."""
+
+
+def consult(frame: Frame, body: bytes, at: float, *, body_less: bool = False) -> Step:
+    """Read the body and ask caps and exact cache, both at once."""
+    case = _read(frame, body).but(body_less=body_less)
+    slot, note = lookup.slot_of(case)
+    case = case.but(charges=caps.charges(case.policy, case.frame.caller, at), slot=slot, cache=note)
+    asks: list[Stand | FindExact] = []
+    if case.charges:
+        asks.append(Stand(case.charges, spending.output_key(case)))
+    if slot is not None and slot.lookup:
+        asks.append(FindExact(slot.partition, slot.key))
+    if not asks:
+        return _judge(case, {}, at)
+    return Consulting(case, frozenset(ask.op for ask in asks)), tuple(asks)
+
+
+def resume(state: State, event: Done) -> Step:
+    """The result of an operation. One that comes too late, after the exchange moved on, changes nothing."""
+    match state, event.op:
+        case Consulting(), op if op in state.waiting:
+            waiting = state.waiting - {op}
+            results = (*state.results, (op, event.value))
+            if waiting:
+                return Consulting(state.case, waiting, results), ()
+            return _judge(state.case, dict(results), event.at)
+        case Embedding(), "embed":
+            return _with_vector(state.case, event.value, event.at)
+        case Searching(), "near":
+            return _with_neighbours(state.case, event.value, event.at)
+        case Reserving(), "reserve":
+            return _with_reservation(state.case, event.value, event.at)
+        case _:
+            return state, ()
+
+
+def _read(frame: Frame, body: bytes) -> Case:
+    media = frame.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if media != "application/json":
+            raise Unreadable("content-type")
+        asked = frame.dialect.read_request(body)
+    except Unreadable as problem:
+        tokens = len(body) // spending.BYTES_PER_TOKEN + 1
+        return Case(frame, body, unreadable=problem.reason, tokens=tokens, reason=f"unreadable-{problem.reason}")
+    tokens = frame.means.count_tokens(frame.dialect.prompt_text(asked)) + asked.flat_tokens
+    caller = frame.caller
+    if caller.session is None:
+        # Without a session header the conversation's own beginning tells its turns from other conversations.
+        session = digest(frame.means.digest_key, "conversation", caller.user or "", frame.dialect.opening(asked))
+        frame = replace(frame, caller=replace(caller, session=session))
+    return Case(frame, body, asked=asked, tokens=tokens)
+
+
+def _judge(case: Case, results: dict[str, Result], at: float) -> Step:
+    """Caps first, then the plan, then the answer that is known by the same words."""
+    position, entry = results.get("stand"), results.get("exact")
+    ladder = case.frame.caller.tier.ladder
+    if isinstance(position, Position):
+        case = case.but(position=position, reached=caps.reached(ladder, case.charges, position.standings))
+    elif case.charges:
+        case = case.warned("ledger-unavailable")
+        if _fails_closed(case):
+            return _ledger_down(case, at)
+    step = case.reached.step if case.reached else None
+    if case.reached is not None and step is not None and step.action == "Message":
+        return _refuse(case, case.reached.charge, case.reached.standing, "cap-spent", at)
+    case = _planned(case, step)
+    if isinstance(entry, Failure):
+        return _reserve(_cache_down(case, entry), at)
+    if isinstance(entry, Entry) and lookup.serves(case, entry, at):
+        return _hit(case, entry, None, at)
+    return _look_by_meaning(case, at)
+
+
+def _planned(case: Case, step: LadderStep | None) -> Case:
+    if case.asked is None:
+        return case
+    headers = case.frame.headers
+    features = Features(headers.get("x-costward-task-type"), case.asked.agent_turn, case.tokens)
+    route_off = headers.get("x-costward-route", "").strip().lower() == "off"
+    return case.but(plan=plan(case.policy, case.asked.model, features, step, route_off))
+
+
+def _look_by_meaning(case: Case, at: float) -> Step:
+    if case.slot is None or not case.slot.semantic or case.asked is None or case.asked.last_user_text is None:
+        return _reserve(case, at)
+    return Embedding(case), (Embed(case.asked.last_user_text),)
+
+
+def _with_vector(case: Case, value: Result, at: float) -> Step:
+    if not isinstance(value, Embedded):
+        return _reserve(_cache_down(case, value), at)
+    if value.truncated:
+        return _reserve(case.but(cache=replace(case.cache, reason="long-text")), at)
+    case = case.but(vector=value.vector)
+    if case.slot is None or not case.slot.lookup:
+        return _reserve(case, at)
+    return Searching(case), (FindNear(case.slot.partition, value.vector, NEIGHBOURS),)
+
+
+def _with_neighbours(case: Case, value: Result, at: float) -> Step:
+    semantic, asked = case.policy.cache.semantic, case.asked
+    if not isinstance(value, tuple) or semantic is None or asked is None:
+        return _reserve(_cache_down(case, value), at)
+    case = case.but(neighbour_scores=tuple(round(neighbour.score, 4) for neighbour in value))
+    neighbour, note = lookup.best(case, asked, semantic, value, at)
+    if neighbour is None:
+        return _reserve(case.but(cache=note), at)
+    return _hit(case, neighbour.entry, neighbour.score, at)
+
+
+def _hit(case: Case, entry: Entry, score: float | None, at: float) -> Step:
+    """Serve it where the policy enforces; where it observes, say so and go on as on a miss."""
+    case = case.but(cache=lookup.found(case, entry, score))
+    if case.cache.outcome != "hit":
+        return _reserve(case, at)
+    case = case.but(decision=f"hit-{case.cache.tier}", reason=f"cache-{case.cache.tier}", decided_at=at)
+    return Finished(), (notices.hit(case, entry, at), Write(recording.hit(case, entry, at)))
+
+
+def _reserve(case: Case, at: float) -> Step:
+    """Reserve the worst case of what is about to be called; without a standing there is nothing to reserve on."""
+    case = spending.quoted(case)
+    if case.position is None or case.quote is None:
+        return _send(case, at)
+    reservation = spending.reservation(case, case.quote, at)
+    case = case.but(reserved=reservation.amount, reservation=True)
+    return Reserving(case), (Reserve(reservation),)
+
+
+def _with_reservation(case: Case, value: Result, at: float) -> Step:
+    match value:
+        case Granted():
+            return _send(case.warned("admitted-alone") if value.alone else case, at)
+        case Refused():
+            spent = value.standing.spent >= value.charge.cap.limit
+            reason = "cap-spent" if spent else "cap-reserved"
+            return _refuse(case.but(reserved=0, reservation=False), value.charge, value.standing, reason, at)
+        case _ if _fails_closed(case):
+            state, effects = _ledger_down(case.warned("ledger-unavailable"), at)
+            # The reservation may have been committed after all: end it at nothing.
+            return state, (*effects, Settle(Settlement(case.frame.id, settling.NOTHING)))
+        case _:
+            return _send(case.warned("ledger-unavailable"), at)
+
+
+def _send(case: Case, at: float) -> Step:
+    case = _named(case).but(decided_at=at)
+    to_provider = GoUpstream(to="headers" if case.body_less else "body", body=_rewritten(case))
+    return Upstream(case.but(body=b"", body_bytes=len(case.body))), (to_provider,)
+
+
+def _named(case: Case) -> Case:
+    """The decision and its reason, as the caller sees them."""
+    chosen = case.plan
+    step = case.reached.step if case.reached else None
+    if chosen is None:
+        return case
+    if chosen.degraded:
+        return case.but(decision="degrade", reason="cap-use-model")
+    if chosen.rewrite:
+        by_rule = chosen.route.rule if chosen.route.enforced else None
+        return case.but(decision="route", reason=by_rule or "alias")
+    if step is not None and step.action == "Warn":
+        return case.but(reason="cap-warn")
+    detail = f"-{case.cache.reason}" if case.cache.reason else ""
+    return case.but(reason=f"cache-{case.cache.outcome}{detail}")
+
+
+def _rewritten(case: Case) -> bytes | None:
+    """The changed body; None where every byte stays."""
+    if case.asked is None or case.plan is None:
+        return None
+    ask_usage = case.asked.stream and not case.asked.include_usage
+    if not case.plan.rewrite and not ask_usage:
+        return None
+    return case.frame.dialect.rewrite(case.asked, case.plan.model if case.plan.rewrite else None, ask_usage)
+
+
+def _refuse(case: Case, charge: Charge, standing: Standing, reason: str, at: float) -> Step:
+    case = case.but(decision="refuse", reason=reason, decided_at=at)
+    return _answered(case, notices.capped(case, charge, standing), at)
+
+
+def _ledger_down(case: Case, at: float) -> Step:
+    case = case.but(decision="refuse", reason="ledger-unavailable", decided_at=at)
+    return _answered(case, notices.ledger_down(case), at)
+
+
+def _answered(case: Case, answer: Answer, at: float) -> Step:
+    return Finished(), (answer, Write(recording.refused(case, answer.status, at)))
+
+
+def _fails_closed(case: Case) -> bool:
+    return case.frame.caller.tier.on_ledger_failure == "Closed"
+
+
+def _cache_down(case: Case, value: Result) -> Case:
+    """The cache cannot say: a miss that is told apart from a true one."""
+    reason = value.reason if isinstance(value, Failure) else "wrong-result"
+    partition = case.cache.partition
+    return case.but(cache=CacheNote("unavailable", reason, partition=partition)).warned("cache-unavailable")

@@ -1,0 +1,66 @@
+"""The answer flows past: replied to at once, copied in bounded memory, read only when it is over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from costward_extproc.core import notices
+from costward_extproc.core.case import Case
+from costward_extproc.core.events import Effect, PassChunk, PassHeaders, Renew, ResponseBody, ResponseHeaders
+from costward_extproc.core.money import Usage, cost
+from costward_extproc.core.states import Responding, Step, Upstream
+from costward_extproc.core.transcript import Transcript
+
+_BYTES_PER_STREAMED_TOKEN = 200
+"""Of an SSE stream: about one event a token, most of it framing."""
+_BYTES_PER_TOKEN = 4
+
+_RENEW_EVERY_S = 1.0
+"""What was seen is told to the ledger this often at most: a crash then loses at most a second of a stream's cost."""
+
+
+def on_headers(state: Upstream, event: ResponseHeaders) -> Step:
+    case = state.case
+    status = int(event.headers.get(":status", "0") or 0)
+    streamed = event.headers.get("content-type", "").lower().startswith("text/event-stream")
+    encoding = event.headers.get("content-encoding", "identity").strip().lower()
+    responding = Responding(
+        case=case,
+        status=status,
+        streamed=streamed,
+        encoding=encoding,
+        first_byte_at=event.at,
+        transcript=Transcript(case.means.answer_limit),
+        ended=event.end,
+        strip=streamed and encoding == "identity" and _we_asked_for_usage(case),
+        renewed_at=event.at,
+    )
+    model = case.plan.model if case.plan else None
+    return responding, (PassHeaders(notices.common(case, model)),)
+
+
+def on_body(state: Responding, event: ResponseBody) -> Step:
+    if state.ended:
+        return state, (PassChunk(),)
+    flows, held = event.chunk, b""
+    if state.strip:
+        flows, held = state.case.frame.dialect.take_out_usage(state.held, event.chunk, event.end)
+    state = replace(state, transcript=state.transcript.add(event.chunk), held=held, ended=event.end)
+    effects: list[Effect] = [PassChunk(None if flows == event.chunk else flows)]
+    if state.case.reservation and event.at - state.renewed_at >= _RENEW_EVERY_S:
+        state = replace(state, renewed_at=event.at)
+        effects.append(Renew(state.case.frame.id, _seen(state)))
+    return state, tuple(effects)
+
+
+def _we_asked_for_usage(case: Case) -> bool:
+    return case.asked is not None and case.asked.stream and not case.asked.include_usage
+
+
+def _seen(state: Responding) -> int:
+    """A rough µ$ of what came so far, charged only if this process dies before the answer's end."""
+    case = state.case
+    if case.quote is None:
+        return case.seen
+    per_token = _BYTES_PER_STREAMED_TOKEN if state.streamed else _BYTES_PER_TOKEN
+    return cost(Usage(input=case.tokens, output=state.transcript.size // per_token), case.quote.rates)

@@ -1,0 +1,176 @@
+"""The end of an exchange: what it cost, what is kept of it, and the one record that is written about it."""
+
+from __future__ import annotations
+
+import zlib
+
+from costward_contract.snapshot import MicroUSD
+
+from costward_extproc.cache.entries import Entry
+from costward_extproc.core import spending
+from costward_extproc.core.case import Case, quote_of
+from costward_extproc.core.events import Effect, Settle, Store, Write
+from costward_extproc.core.ledger import Settlement
+from costward_extproc.core.money import Quote, Usage, cost
+from costward_extproc.core.record import End
+from costward_extproc.core.recording import record_of
+from costward_extproc.core.states import (
+    Arriving,
+    Consulting,
+    Embedding,
+    Finished,
+    Receiving,
+    Reserving,
+    Responding,
+    Searching,
+    State,
+    Step,
+    Upstream,
+)
+from costward_extproc.dialects.base import Reading
+
+NOTHING = MicroUSD(0)
+_GATEWAY_TIMEOUT = 504
+"""Envoy's own answer when the provider was too slow: the call was made, and most providers charge for it."""
+_INFLATE_LIMIT = 16 * 1024 * 1024
+"""Bytes that a compressed answer may grow to: four times the kept answer, so a bomb costs bounded memory."""
+
+
+def close(state: State, at: float) -> Step:
+    """Account for the exchange, whatever state it is in. Idempotent: a finished one stays finished."""
+    match state:
+        case Finished() | Arriving():
+            return Finished(), ()
+        case Receiving():
+            return Finished(), (Write(record_of(Case(state.frame, reason="no-body"), at, end="aborted")),)
+        case Consulting() | Embedding() | Searching():
+            return Finished(), (Write(record_of(state.case.but(reason="left-undecided"), at, end="aborted")),)
+        case Reserving():
+            case = state.case.but(reason="left-undecided")
+            return Finished(), (Settle(Settlement(case.frame.id, NOTHING)), Write(record_of(case, at, end="aborted")))
+        case Upstream():
+            return _end_unanswered(state.case, at)
+        case Responding():
+            return _end_answered(state, at)
+
+
+def _end_unanswered(case: Case, at: float) -> Step:
+    """The caller left before the response began: the provider has the input and may go on working."""
+    usage = Usage(input=case.tokens, estimated=True)
+    case = case.warned("usage-estimated")
+    record = record_of(case, at, end="aborted", usage=usage, cost=case.seen, baseline=_baseline(case, usage, case.seen))
+    return Finished(), (*_settled(case, MicroUSD(case.seen), None), Write(record))
+
+
+def _end_answered(state: Responding, at: float) -> Step:
+    case, kept = state.case, state.transcript.bytes()
+    reading = _read(state, kept)
+    usage, quote = _usage(state, reading), _quote(case, reading)
+    if usage.estimated:
+        case = case.warned("usage-estimated")
+    price = cost(usage, quote.rates)
+    entry = _entry(state, reading, price, at)
+    complete = state.ended and (reading.complete or not _is_success(state.status))
+    end: End = "complete" if complete else "error" if state.ended else "aborted"
+    record = record_of(
+        case,
+        at,
+        end=end,
+        status=state.status,
+        usage=usage,
+        cost=price,
+        baseline=_baseline(case, usage, price),
+        served=reading.model or (case.plan.model if case.plan else None),
+        quote=quote,
+        stored=entry is not None,
+        first_byte_at=state.first_byte_at,
+    )
+    output = usage.output if complete and _is_success(state.status) and not usage.estimated else None
+    effects: list[Effect] = list(_settled(case, price, output))
+    if entry is not None:
+        effects.append(Store(entry))
+    return Finished(), (*effects, Write(record))
+
+
+def _settled(case: Case, price: MicroUSD, output: int | None) -> tuple[Settle, ...]:
+    if not case.reservation:
+        return ()
+    key = spending.output_key(case) if output is not None else None
+    return (Settle(Settlement(case.frame.id, price, key, output)),)
+
+
+def _read(state: Responding, kept: bytes) -> Reading:
+    if not _is_success(state.status):
+        return Reading(failed=True)
+    body = inflated(kept, state.encoding)
+    if body is None:
+        return Reading()
+    return state.case.frame.dialect.read_answer(body, state.streamed, state.case.asked)
+
+
+def inflated(body: bytes, encoding: str) -> bytes | None:
+    """The plain bytes; None for an encoding that is not read here. A cut or broken stream gives what came before."""
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "deflate"):
+        return None
+    plain = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    try:
+        return plain.decompress(body, _INFLATE_LIMIT)
+    except zlib.error:
+        return None
+
+
+def _usage(state: Responding, reading: Reading) -> Usage:
+    """What the provider said; else, for an answer that it will charge for, what was seen of it."""
+    if reading.usage is not None:
+        return reading.usage
+    if not _is_success(state.status):
+        timed_out = state.status == _GATEWAY_TIMEOUT
+        return Usage(input=state.case.tokens, estimated=True) if timed_out else Usage()
+    output = state.case.means.count_tokens(reading.text_seen) if reading.text_seen else 0
+    if state.transcript.overflowed or (state.case.asked is None and not output):
+        output = max(output, state.transcript.size // spending.BYTES_PER_TOKEN)
+    return Usage(input=state.case.tokens, output=output, estimated=True)
+
+
+def _quote(case: Case, reading: Reading) -> Quote:
+    if case.plan is None and reading.model is not None:
+        return quote_of(case, reading.model)
+    return case.quote or case.means.quote(reading.model or "")
+
+
+def _baseline(case: Case, usage: Usage, price: int) -> int:
+    """What the caller would have paid for this usage at the model that it would have got without us."""
+    if case.plan is None or case.plan.wanted == case.plan.model:
+        return price
+    return cost(usage, quote_of(case, case.plan.wanted).rates)
+
+
+def _entry(state: Responding, reading: Reading, price: int, at: float) -> Entry | None:
+    """What the cache keeps: a whole natural answer to a request that has a place there, in no other case."""
+    case = state.case
+    slot, asked = case.slot, case.asked
+    if slot is None or asked is None or asked.last_user_text is None or reading.storable is None:
+        return None
+    if not state.ended or state.status != 200 or state.transcript.overflowed:
+        return None
+    rung = case.plan.rung.name if case.plan and case.plan.rung else None
+    return Entry(
+        id=case.frame.id,
+        partition=slot.partition,
+        key=slot.key,
+        policy=case.policy.ref,
+        text=asked.last_user_text,
+        answer=reading.storable,
+        model=reading.model or asked.model,
+        rung=rung,
+        cost=price,
+        created_at=at,
+        expires_at=at + case.policy.cache.ttl_s,
+        vector=case.vector,
+    )
+
+
+def _is_success(status: int) -> bool:
+    return 200 <= status < 300

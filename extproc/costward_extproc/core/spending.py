@@ -1,0 +1,56 @@
+"""What a request may cost at most, what it costs at least, and which of its answers it teaches the ledger about."""
+
+from __future__ import annotations
+
+from costward_contract.snapshot import MicroUSD
+
+from costward_extproc.core.case import Case, quote_of
+from costward_extproc.core.fingerprint import digest
+from costward_extproc.core.ledger import Reservation
+from costward_extproc.core.money import Quote, Usage, cost
+
+DEFAULT_OUTPUT_TOKENS = 1_024
+"""Assumed output where the request sets no limit and fewer than 20 answers of this key are known: longer than most
+chat answers, short enough that a small cap still lets several requests run at once."""
+
+BYTES_PER_TOKEN = 4
+"""Of a body that cannot be read: English text and JSON have about this many bytes a token."""
+
+_ANY_MODEL = ""
+"""Asks the price list for its ceiling over all models."""
+
+
+def quoted(case: Case) -> Case:
+    """With the rates of the model that it will be sent to, and the cost of its input."""
+    quote = _quote(case)
+    case = case.but(quote=quote, seen=cost(Usage(input=case.tokens), quote.rates))
+    return case.warned("price-unknown") if quote.source == "ceiling" else case
+
+
+def _quote(case: Case) -> Quote:
+    if case.plan is not None:
+        return quote_of(case, case.plan.model)
+    if case.policy.models:
+        # Unreadable: it may be any model of the ladder, so the dearest.
+        return quote_of(case, case.policy.models[-1].model)
+    return case.means.quote(_ANY_MODEL)
+
+
+def reservation(case: Case, quote: Quote, at: float) -> Reservation:
+    """The worst case: all of the input and the most output that may come, for every choice asked for."""
+    most = (case.asked.max_output if case.asked else None) or _typical_output(case)
+    choices = case.asked.choices if case.asked else 1
+    amount = cost(Usage(input=case.tokens, output=most * choices), quote.rates)
+    return Reservation(case.frame.id, case.charges, amount, MicroUSD(case.seen), at + case.means.lease_s)
+
+
+def _typical_output(case: Case) -> int:
+    known = case.position.typical_output if case.position else None
+    return known or DEFAULT_OUTPUT_TOKENS
+
+
+def output_key(case: Case) -> str:
+    """Whose typical output this is: the policy's requests for one model name. The name is the caller's text, so it
+    goes in as a digest."""
+    model = case.asked.model if case.asked else "unreadable"
+    return f"{case.policy.ref}:{digest(case.means.digest_key, 'model', model)}"

@@ -1,0 +1,91 @@
+"""The states of an exchange. Each holds just what its next step needs; all are immutable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from costward_contract.snapshot import Snapshot
+
+from costward_extproc.core.case import Case, Frame
+from costward_extproc.core.events import Effect, Result
+from costward_extproc.core.identity import Workload
+from costward_extproc.core.means import Means
+from costward_extproc.core.transcript import Transcript
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arriving:
+    """Nothing has come yet."""
+
+    id: str
+    snapshot: Snapshot
+    workload: Workload
+    means: Means
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Receiving:
+    """Headers read, the body is on its way."""
+
+    frame: Frame
+    chunks: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Consulting:
+    """Asked where the caps stand and whether the answer is known by the same words."""
+
+    case: Case
+    waiting: frozenset[str]
+    results: tuple[tuple[str, Result], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    case: Case
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searching:
+    case: Case
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reserving:
+    case: Case
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Upstream:
+    """Sent on; the response has not begun."""
+
+    case: Case
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Responding:
+    """The response is flowing past."""
+
+    case: Case
+    status: int
+    streamed: bool
+    encoding: str
+    first_byte_at: float
+    transcript: Transcript
+    ended: bool = False
+    strip: bool = False
+    """We asked for the usage chunk, so the client's stream goes without it."""
+    held: bytes = b""
+    renewed_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Nothing is open: let go, answered by us, or accounted for."""
+
+
+State: TypeAlias = (
+    Arriving | Receiving | Consulting | Embedding | Searching | Reserving | Upstream | Responding | Finished
+)
+Step: TypeAlias = tuple[State, tuple[Effect, ...]]

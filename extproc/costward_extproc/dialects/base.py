@@ -1,0 +1,102 @@
+"""What every dialect gives: reading a request and an answer, rewriting the least, and speaking as the provider would.
+
+One module per dialect implements `Dialect`; the exchange knows only this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from costward_extproc.core.money import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as read: the parts that decisions rest on. `document` is the parsed body, never changed."""
+
+    body: bytes
+    document: Mapping[str, Any]
+    model: str
+    stream: bool
+    include_usage: bool
+    """The client asked for the stream's usage chunk itself."""
+    last_user_text: str | None
+    """The only part that may match by meaning; None where the request does not end in plain user text."""
+    agent_turn: bool
+    """Tools are offered, or tool calls or results are in the history: the exact tier at most."""
+    max_output: int | None
+    choices: int
+    messages: int
+    tools: int
+    flat_tokens: int
+    """Input tokens that no text shows: message framing and images."""
+    uncacheable: str | None
+    """Why no tier may serve this; None where one may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An answer as read once it is over, whole or cut short."""
+
+    usage: Usage | None = None
+    """None: the provider did not say."""
+    model: str | None = None
+    complete: bool = False
+    """The dialect's own end was seen."""
+    text_seen: str = ""
+    """What the caller got, for an estimate where `usage` is None. Never logged."""
+    storable: bytes | None = None
+    """The whole answer as the dialect's non-stream JSON; None where it must not be stored."""
+    failed: bool = False
+    """An error came in place of the answer or in its middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    content_type: str
+    body: bytes
+
+
+class Dialect(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def read_request(self, body: bytes) -> Asked:
+        """Raises strict_json.Unreadable."""
+        ...
+
+    def prompt_text(self, asked: Asked) -> str:
+        """All text that the provider will count as input, for token counting."""
+        ...
+
+    def context(self, asked: Asked) -> bytes:
+        """Canonical bytes of everything that must match exactly: the request without its last user text and without
+        what cannot change the answer."""
+        ...
+
+    def opening(self, asked: Asked) -> bytes:
+        """Canonical bytes of how the conversation began: the same for all its turns."""
+        ...
+
+    def rewrite(self, asked: Asked, model: str | None, ask_usage: bool) -> bytes:
+        """The body with another model and, for a stream, a wish for usage; every other byte as it was."""
+        ...
+
+    def take_out_usage(self, held: bytes, chunk: bytes, end: bool) -> tuple[bytes, bytes]:
+        """(what flows on, what is held back) of a stream whose usage chunk only we asked for. Only an incomplete
+        event that may be that chunk is held."""
+        ...
+
+    def read_answer(self, body: bytes, streamed: bool, asked: Asked | None) -> Reading: ...
+
+    def render_answer(self, answer: bytes, asked: Asked, id: str, created: int) -> Rendered:
+        """A stored answer as this caller asked for it: JSON or a stream."""
+        ...
+
+    def render_text(self, text: str, asked: Asked, id: str, created: int) -> Rendered:
+        """Our own words as an answer of the model."""
+        ...
+
+    def render_error(self, message: str, type: str, code: str, details: Mapping[str, object]) -> Rendered: ...

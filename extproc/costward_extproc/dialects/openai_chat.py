@@ -1,0 +1,217 @@
+"""The dialect `openai.chat`: POST /v1/chat/completions.
+
+Source of the format: the OpenAI API reference and its OpenAPI document, `CreateChatCompletionRequest` and
+`CreateChatCompletionStreamResponse`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from costward_extproc.core import sse
+from costward_extproc.dialects import openai_chat_answer, openai_chat_render, strict_json
+from costward_extproc.dialects.base import Asked, Reading, Rendered
+from costward_extproc.dialects.strict_json import Unreadable
+
+_NOT_CONTEXT = frozenset(
+    {
+        "stream",
+        "stream_options",
+        "user",
+        "metadata",
+        "store",
+        "service_tier",
+        "safety_identifier",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+    }
+)
+"""Members that cannot change what the answer says. Whatever is not listed here, known or not, must match exactly."""
+
+_TOKENS_PER_MESSAGE = 4
+"""Role and separators of one message in OpenAI's chat framing (three, and a name's one)."""
+_TOKENS_PER_IMAGE = 1_105
+"""A 2,048 by 4,096 picture at high detail by the provider's tiling rule, the dearest that the rule allows."""
+
+
+class OpenAIChat:
+    """Implements `Dialect`."""
+
+    name = "openai.chat"
+
+    def read_request(self, body: bytes) -> Asked:
+        document = strict_json.loads(body)
+        model, messages = document.get("model"), _conversation(document.get("messages"))
+        if not isinstance(model, str) or not model or not messages:
+            raise Unreadable("not-chat")
+        text = _last_user_text(messages)
+        tools = document.get("tools") or document.get("functions") or []
+        options = document.get("stream_options")
+        return Asked(
+            body=body,
+            document=document,
+            model=model,
+            stream=document.get("stream") is True,
+            include_usage=isinstance(options, dict) and options.get("include_usage") is True,
+            last_user_text=text,
+            agent_turn=bool(tools) or any(_is_tool_turn(message) for message in messages),
+            max_output=_positive(document.get("max_completion_tokens")) or _positive(document.get("max_tokens")),
+            choices=_positive(document.get("n")) or 1,
+            messages=len(messages),
+            tools=len(tools) if isinstance(tools, list) else 0,
+            flat_tokens=3 + _TOKENS_PER_MESSAGE * len(messages) + _TOKENS_PER_IMAGE * _images(messages),
+            uncacheable=_uncacheable(document, text),
+        )
+
+    def prompt_text(self, asked: Asked) -> str:
+        texts = [text for message in asked.document["messages"] for text in _texts(message)]
+        schemas = (asked.document.get(name) for name in ("tools", "functions", "response_format"))
+        texts.extend(_dump(schema) for schema in schemas if schema)
+        return "\n".join(texts)
+
+    def context(self, asked: Asked) -> bytes:
+        document = {name: value for name, value in asked.document.items() if name not in _NOT_CONTEXT}
+        *earlier, last = document["messages"]
+        document["messages"] = [*earlier, _without_text(last)]
+        return _dump(document).encode()
+
+    def opening(self, asked: Asked) -> bytes:
+        opening = []
+        for message in asked.document["messages"]:
+            opening.append(message)
+            if message.get("role") == "user":
+                break
+        return _dump(opening).encode()
+
+    def rewrite(self, asked: Asked, model: str | None, ask_usage: bool) -> bytes:
+        body = asked.body
+        if model is not None:
+            body = _replace(body, "model", json.dumps(model).encode())
+        if ask_usage:
+            body = _ask_for_usage(body, asked.document.get("stream_options"))
+        return body
+
+    def take_out_usage(self, held: bytes, chunk: bytes, end: bool) -> tuple[bytes, bytes]:
+        events, rest = sse.cut(held + chunk)
+        kept = b"".join(event for event in events if not openai_chat_answer.is_usage_chunk(event))
+        if end:
+            return (kept if openai_chat_answer.is_usage_chunk(rest) else kept + rest), b""
+        if openai_chat_answer.may_become_usage_chunk(rest):
+            return kept, rest
+        return kept + rest, b""
+
+    def read_answer(self, body: bytes, streamed: bool, asked: Asked | None) -> Reading:
+        if streamed:
+            return openai_chat_answer.read_stream(body)
+        return openai_chat_answer.read_whole(body)
+
+    def render_answer(self, answer: bytes, asked: Asked, id: str, created: int) -> Rendered:
+        return openai_chat_render.answer(answer, asked.stream, asked.include_usage, f"chatcmpl-{id}", created)
+
+    def render_text(self, text: str, asked: Asked, id: str, created: int) -> Rendered:
+        completion = openai_chat_render.completion_of(text, asked.model)
+        return openai_chat_render.answer(completion, asked.stream, asked.include_usage, f"chatcmpl-{id}", created)
+
+    def render_error(self, message: str, type: str, code: str, details: Mapping[str, object]) -> Rendered:
+        error = {"message": message, "type": type, "param": None, "code": code, "details": dict(details)}
+        return Rendered("application/json", json.dumps({"error": error}).encode())
+
+
+def _conversation(messages: object) -> list[dict[str, Any]]:
+    """Empty where `messages` is not a list of objects alone."""
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+        return []
+    return messages
+
+
+def _last_user_text(messages: Sequence[Mapping[str, Any]]) -> str | None:
+    last = messages[-1]
+    if last.get("role") != "user":
+        return None
+    content = last.get("content")
+    if isinstance(content, str):
+        return content or None
+    texts = [part for part in _parts(content) if part.get("type") == "text"]
+    if len(texts) != 1 or not isinstance(texts[0].get("text"), str):
+        return None
+    return texts[0]["text"] or None
+
+
+def _without_text(message: Mapping[str, Any]) -> dict[str, Any]:
+    content = message.get("content")
+    if isinstance(content, str):
+        return {**message, "content": ""}
+    return {
+        **message,
+        "content": [{**part, "text": ""} if part.get("type") == "text" else part for part in _parts(content)],
+    }
+
+
+def _parts(content: object) -> Iterator[Mapping[str, Any]]:
+    if isinstance(content, list):
+        yield from (part for part in content if isinstance(part, dict))
+
+
+def _texts(message: Mapping[str, Any]) -> Iterator[str]:
+    content = message.get("content")
+    if isinstance(content, str):
+        yield content
+    yield from (part["text"] for part in _parts(content) if isinstance(part.get("text"), str))
+    if message.get("tool_calls"):
+        yield _dump(message["tool_calls"])
+
+
+def _images(messages: Sequence[Mapping[str, Any]]) -> int:
+    return sum(part.get("type") == "image_url" for message in messages for part in _parts(message.get("content")))
+
+
+def _is_tool_turn(message: Mapping[str, Any]) -> bool:
+    return message.get("role") in ("tool", "function") or bool(message.get("tool_calls"))
+
+
+def _uncacheable(document: Mapping[str, Any], text: str | None) -> str | None:
+    if text is None:
+        return "no-user-text"
+    if not text.isascii() and not _is_encodable(text):
+        return "lone-surrogate"
+    if (_positive(document.get("n")) or 1) > 1:
+        return "several-choices"
+    if document.get("logprobs"):
+        return "logprobs"
+    if document.get("audio") or document.get("web_search_options") is not None:
+        return "changing-answer"
+    return None
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _positive(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _replace(body: bytes, name: str, value: bytes) -> bytes:
+    span = strict_json.member_span(body, name)
+    if span is None:
+        raise Unreadable("member-not-found")
+    return strict_json.splice(body, span, value)
+
+
+def _ask_for_usage(body: bytes, options: object) -> bytes:
+    if isinstance(options, dict):
+        return _replace(body, "stream_options", json.dumps({**options, "include_usage": True}).encode())
+    if options is None and (span := strict_json.member_span(body, "stream_options")) is not None:
+        return strict_json.splice(body, span, b'{"include_usage":true}')
+    start = body.index(b"{") + 1
+    return body[:start] + b'"stream_options":{"include_usage":true},' + body[start:]

@@ -1,0 +1,172 @@
+"""Reading `openai.chat` answers: usage, finish, and whether an answer is whole enough to be kept.
+
+Source of the format: the OpenAI API reference, "The chat completion object" and "The chat completion chunk object".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from costward_extproc.core import sse
+from costward_extproc.core.money import Usage
+from costward_extproc.dialects.base import Reading
+
+_NATURAL_FINISH = "stop"
+
+
+def is_usage_chunk(event: bytes) -> bool:
+    """The extra chunk that `include_usage` brings: usage, and no choices."""
+    if b'"usage"' not in event:
+        return False
+    chunk = _object(sse.data_of(event))
+    return chunk is not None and chunk.get("choices") == [] and isinstance(chunk.get("usage"), dict)
+
+
+def may_become_usage_chunk(rest: bytes) -> bool:
+    """Whether an incomplete event could still turn out to be the usage chunk. One that already shows a choice cannot,
+    and flows on at once."""
+    return bool(rest) and b'"delta"' not in rest and not rest.startswith(b"data: [")
+
+
+def read_whole(body: bytes) -> Reading:
+    """A non-stream answer."""
+    document = _object(body)
+    if document is None:
+        return Reading()
+    if "error" in document and "choices" not in document:
+        return Reading(failed=True, usage=_usage(document.get("usage")))
+    choices = _dicts(document.get("choices"))
+    messages = [choice.get("message") or {} for choice in choices]
+    return Reading(
+        usage=_usage(document.get("usage")),
+        model=_string(document.get("model")),
+        complete=bool(choices),
+        text_seen="".join(_string(message.get("content")) or "" for message in messages if isinstance(message, dict)),
+        storable=body if _is_storable(document, choices) else None,
+    )
+
+
+def read_stream(body: bytes) -> Reading:
+    """A stream, whole or cut anywhere."""
+    answer = _Assembly()
+    for data in sse.data_in(body):
+        if data == b"[DONE]":
+            answer.done = True
+        elif (chunk := _object(data)) is not None:
+            answer.add(chunk)
+    return answer.reading()
+
+
+class _Assembly:
+    """Chunks put together into the completion that the provider would have sent without `stream`."""
+
+    def __init__(self) -> None:
+        self.head: dict[str, Any] = {}
+        self.choices: dict[int, dict[str, Any]] = {}
+        self.usage: Usage | None = None
+        self.raw_usage: object = None
+        self.done = self.failed = self.lossy = False
+
+    def add(self, chunk: Mapping[str, Any]) -> None:
+        if "error" in chunk and not chunk.get("choices"):
+            self.failed = True
+            return
+        if (usage := _usage(chunk.get("usage"))) is not None:
+            self.usage, self.raw_usage = usage, chunk["usage"]
+        for name in ("id", "created", "model", "system_fingerprint", "service_tier"):
+            if chunk.get(name) is not None:
+                self.head.setdefault(name, chunk[name])
+        for part in _dicts(chunk.get("choices")):
+            self._add_choice(part)
+
+    def _add_choice(self, part: Mapping[str, Any]) -> None:
+        index = part.get("index", 0)
+        choice = self.choices.setdefault(
+            index, {"index": index, "message": {}, "logprobs": None, "finish_reason": None}
+        )
+        if part.get("finish_reason") is not None:
+            choice["finish_reason"] = part["finish_reason"]
+        if part.get("logprobs") is not None:
+            self.lossy = True
+        delta = part.get("delta")
+        if isinstance(delta, dict):
+            self._add_delta(choice["message"], delta)
+
+    def _add_delta(self, message: dict[str, Any], delta: Mapping[str, Any]) -> None:
+        for name, value in delta.items():
+            known = message.get(name)
+            if name == "role" or known is None:
+                message[name] = value
+            elif isinstance(known, str) and isinstance(value, str):
+                message[name] = known + value
+            elif value is not None and value != known:
+                # Tool calls and whatever comes as more than text: not put together, so never stored.
+                self.lossy = True
+
+    def reading(self) -> Reading:
+        choices = [self.choices[index] for index in sorted(self.choices)]
+        document = {
+            "object": "chat.completion",
+            **self.head,
+            "choices": choices,
+            "usage": self.raw_usage,
+        }
+        storable = self.done and not self.failed and not self.lossy and _is_storable(document, choices)
+        return Reading(
+            usage=self.usage,
+            model=_string(self.head.get("model")),
+            complete=self.done and bool(choices) and not self.failed,
+            text_seen="".join(_string(choice["message"].get("content")) or "" for choice in choices),
+            storable=orjson.dumps(document) if storable else None,
+            failed=self.failed,
+        )
+
+
+def _is_storable(document: Mapping[str, Any], choices: list[dict[str, Any]]) -> bool:
+    """One choice that ended by itself with text and nothing else."""
+    if len(choices) != 1 or choices[0].get("finish_reason") != _NATURAL_FINISH or "error" in document:
+        return False
+    message = choices[0].get("message")
+    if not isinstance(message, dict) or not isinstance(message.get("content"), str) or not message["content"]:
+        return False
+    odd = ("tool_calls", "function_call", "refusal", "audio")
+    return choices[0].get("logprobs") is None and not any(message.get(name) for name in odd)
+
+
+def _usage(raw: object) -> Usage | None:
+    if not isinstance(raw, dict) or not isinstance(raw.get("prompt_tokens"), int):
+        return None
+    prompt, completion = raw.get("prompt_tokens_details"), raw.get("completion_tokens_details")
+    return Usage(
+        input=_count(raw, "prompt_tokens"),
+        output=_count(raw, "completion_tokens"),
+        cached_input=_count(prompt, "cached_tokens"),
+        cache_write=_count(prompt, "cache_write_tokens"),
+        reasoning=_count(completion, "reasoning_tokens"),
+    )
+
+
+def _count(raw: object, name: str) -> int:
+    value = raw.get(name) if isinstance(raw, dict) else None
+    return max(value, 0) if isinstance(value, int) else 0
+
+
+def _object(data: bytes | None) -> dict[str, Any] | None:
+    if not data:
+        return None
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _string(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,55 @@
+"""Writing `openai.chat` answers: a stored completion as JSON or as the stream that the provider would have sent."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+from costward_extproc.dialects.base import Rendered
+
+_PIECES = re.compile(r"\s*\S+|\s+$", re.DOTALL)
+"""Words with the space before them: about the size of the pieces that providers stream; joined they are the text."""
+
+
+def completion_of(text: str, model: str) -> bytes:
+    """Our own words as a completion that cost nothing."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "logprobs": None, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    return orjson.dumps({"object": "chat.completion", "model": model, "choices": [choice], "usage": usage})
+
+
+def answer(stored: bytes, stream: bool, include_usage: bool, id: str, created: int) -> Rendered:
+    """A stored completion under a new id, as JSON or as a stream."""
+    document = orjson.loads(stored)
+    document = {"id": id, **document, "created": created} | {"id": id}
+    if not stream:
+        return Rendered("application/json", orjson.dumps(document))
+    return Rendered("text/event-stream", _stream(document, include_usage))
+
+
+def _stream(document: dict[str, Any], include_usage: bool) -> bytes:
+    choice = document["choices"][0]
+    message = dict(choice["message"])
+    content = message.pop("content")
+    opening = {"role": message.pop("role", "assistant"), "content": "", **message}
+    deltas = [opening, *({"content": piece} for piece in _PIECES.findall(content))]
+    chunks = [_chunk(document, delta, None, include_usage) for delta in deltas]
+    chunks.append(_chunk(document, {}, choice["finish_reason"], include_usage))
+    if include_usage:
+        chunks.append({**_head(document), "choices": [], "usage": document.get("usage")})
+    return b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks) + b"data: [DONE]\n\n"
+
+
+def _chunk(document: dict[str, Any], delta: dict[str, Any], finish: str | None, include_usage: bool) -> dict[str, Any]:
+    chunk = {
+        **_head(document),
+        "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}],
+    }
+    return {**chunk, "usage": None} if include_usage else chunk
+
+
+def _head(document: dict[str, Any]) -> dict[str, Any]:
+    names = ("id", "created", "model", "service_tier", "system_fingerprint")
+    return {"object": "chat.completion.chunk"} | {name: document[name] for name in names if name in document}

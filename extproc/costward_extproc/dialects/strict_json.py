@@ -1,0 +1,129 @@
+"""Reading request JSON without ever disagreeing with the provider about what it says.
+
+Parsers differ on duplicate keys, NaN, encodings and depth. Where two readings are possible we do not choose one: the
+body is called unreadable, passes byte-identical, and is neither cached nor routed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+MAX_DEPTH = 64
+"""Deeper nesting than any real request; parsers of providers begin to differ from here on."""
+
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]', re.DOTALL)
+
+
+class Unreadable(Exception):
+    """The body has no single safe reading; `reason` is a word for records and metrics."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def loads(body: bytes) -> dict[str, Any]:
+    """The object in `body`. Raises Unreadable: empty-body, not-utf8, malformed, duplicate-key, not-a-number, too-deep,
+    not-an-object."""
+    if not body:
+        raise Unreadable("empty-body")
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Unreadable("not-utf8") from None
+    try:
+        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except RecursionError:
+        raise Unreadable("too-deep") from None
+    except ValueError:
+        raise Unreadable("malformed") from None
+    # Fewer brackets than levels cannot nest too deep: most bodies need no walk.
+    if body.count(b"{") + body.count(b"[") >= MAX_DEPTH and _is_deep(document):
+        raise Unreadable("too-deep")
+    if not isinstance(document, dict):
+        raise Unreadable("not-an-object")
+    return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Unreadable("duplicate-key")
+    return members
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise Unreadable("not-a-number")
+
+
+def _is_deep(document: object) -> bool:
+    level = [document]
+    for _ in range(MAX_DEPTH - 1):
+        level = [child for node in level for child in _children(node) if isinstance(child, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _children(node: object) -> Iterable[object]:
+    if isinstance(node, dict):
+        return node.values()
+    return node if isinstance(node, list) else ()
+
+
+def member_span(body: bytes, name: str) -> tuple[int, int] | None:
+    """Start and end of the value of a top-level member of a valid JSON object; None where it is absent."""
+    quick = _sole_string_member(body, name)
+    return quick if quick is not None else _scan_for_member(body, name)
+
+
+def _sole_string_member(body: bytes, name: str) -> tuple[int, int] | None:
+    """The span without a scan, where only one place in the body can be meant: a string value, no escapes that could
+    hide another spelling of the name, and no second candidate. Anything else is left to the scan."""
+    if b"\\u" in body:
+        return None
+    found = re.findall(rb'"' + re.escape(name.encode()) + rb'"\s*:', body)
+    if len(found) != 1:
+        return None
+    match = re.search(rb'"' + re.escape(name.encode()) + rb'"\s*:\s*("(?:[^"\\]|\\.)*")', body)
+    return match.span(1) if match else None
+
+
+def _scan_for_member(body: bytes, name: str) -> tuple[int, int] | None:
+    depth = 0
+    key: bytes | None = None
+    start: int | None = None
+    for token in _TOKENS.finditer(body):
+        text = token.group()
+        if text[0] in b'"':
+            if depth == 1 and key is None and start is None:
+                key = text
+        elif text in (b"{", b"["):
+            depth += 1
+        elif text == b":" and depth == 1 and key is not None:
+            if json.loads(key) == name:
+                start = token.end()
+            key = None
+        elif depth == 1 and start is not None and text in (b",", b"}"):
+            return _trimmed(body, start, token.start())
+        elif text in (b"}", b"]"):
+            depth -= 1
+        elif text == b"," and depth == 1:
+            key = None
+    return None
+
+
+def _trimmed(body: bytes, start: int, end: int) -> tuple[int, int]:
+    while body[start : start + 1] in (b" ", b"\t", b"\r", b"\n"):
+        start += 1
+    while body[end - 1 : end] in (b" ", b"\t", b"\r", b"\n"):
+        end -= 1
+    return start, end
+
+
+def splice(body: bytes, span: tuple[int, int], value: bytes) -> bytes:
+    """`body` with the bytes of `span` replaced; every other byte stays as it is."""
+    return body[: span[0]] + value + body[span[1] :]
