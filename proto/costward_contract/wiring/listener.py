@@ -1,0 +1,89 @@
+"""The listener that callers reach: a forward port for providers, not an edge to the internet."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutation, HeaderMutationRemoveOnMatch
+from envoy_data_plane.envoy.config.core.v3 import Address, SocketAddress, TypedExtensionConfig
+from envoy_data_plane.envoy.config.listener.v3 import Filter, FilterChain, Listener
+from envoy_data_plane.envoy.extensions.filters.http.router.v3 import Router
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
+    HttpConnectionManager,
+    HttpConnectionManagerPathWithEscapedSlashesAction,
+    HttpConnectionManagerServerHeaderTransformation,
+    HttpConnectionManagerUpgradeConfig,
+    HttpFilter,
+)
+from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutation.v3 import (
+    HeaderMutation as EarlyHeaderMutation,
+)
+from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
+from envoy_data_plane.google.protobuf import Any
+
+from costward_contract.wiring.ext_proc import ext_proc_filter
+from costward_contract.wiring.routes import IDLE_TIMEOUT, route_configuration
+from costward_contract.wiring.spec import MIB, EnvoySpec
+
+LISTENER_NAME = "costward"
+
+_REQUEST_HEADERS_TIMEOUT = timedelta(seconds=10)
+"""A caller that has not finished its headers by then never will; it must not hold a connection for ever."""
+
+
+def listener(spec: EnvoySpec, digest: str) -> Listener:
+    return Listener(
+        name=LISTENER_NAME,
+        address=Address(socket_address=SocketAddress(address=spec.listen_address, port_value=spec.listen_port)),
+        # Bounds memory per connection and so the size of response chunks; LLM routes lift it for request bodies.
+        per_connection_buffer_limit_bytes=MIB,
+        filter_chains=[
+            FilterChain(
+                filters=[
+                    Filter(
+                        name="envoy.filters.network.http_connection_manager",
+                        typed_config=Any.pack(_connection_manager(spec, digest)),
+                    )
+                ]
+            )
+        ],
+    )
+
+
+def _connection_manager(spec: EnvoySpec, digest: str) -> HttpConnectionManager:
+    # No access log: paths can carry keys in their query, and the data plane writes one line per exchange.
+    return HttpConnectionManager(
+        stat_prefix="costward",
+        route_config=route_configuration(spec),
+        http_filters=[
+            ext_proc_filter(spec, digest),
+            # The provider needs none of Envoy's own headers, and they would tell it how we are built.
+            HttpFilter(name="envoy.filters.http.router", typed_config=Any.pack(Router(suppress_envoy_headers=True))),
+        ],
+        # x-request-id names one exchange in our books, so it is always Envoy's. Its own reset of the header is for
+        # external addresses only, and here callers are internal ones: take theirs away before Envoy looks.
+        early_header_mutation_extensions=[_forget_callers_controls()],
+        generate_request_id=True,
+        use_remote_address=True,
+        skip_xff_append=True,
+        # Spellings of one path must not lead around the filter: dot segments, double and escaped slashes.
+        normalize_path=True,
+        merge_slashes=True,
+        path_with_escaped_slashes_action=HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_FORWARD,
+        # Non-LLM traffic passes as it came; realtime APIs upgrade to WebSocket.
+        upgrade_configs=[HttpConnectionManagerUpgradeConfig(upgrade_type="websocket")],
+        server_header_transformation=HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
+        stream_idle_timeout=IDLE_TIMEOUT,
+        request_headers_timeout=_REQUEST_HEADERS_TIMEOUT,
+    )
+
+
+def _forget_callers_controls() -> TypedExtensionConfig:
+    """With `x-envoy-*` request headers a caller could shorten time-outs or ask for retries that nobody accounts for."""
+    controls = HeaderMutationRemoveOnMatch(key_matcher=StringMatcher(prefix="x-envoy-"))
+    mutation = EarlyHeaderMutation(
+        mutations=[HeaderMutation(remove="x-request-id"), HeaderMutation(remove_on_match=controls)]
+    )
+    return TypedExtensionConfig(
+        name="envoy.http.early_header_mutation.header_mutation", typed_config=Any.pack(mutation)
+    )

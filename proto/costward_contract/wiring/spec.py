@@ -1,0 +1,160 @@
+"""What a plain Envoy in front of the providers is asked to be."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from costward_contract.snapshot import Policy
+from costward_contract.wiring.llm_paths import CLIENT_BASE_PATH
+
+WIRING_VERSION = "v1"
+"""Announced to the data plane; changes when the data plane has to treat an exchange differently because of it."""
+
+MAX_SOCKET_PATH_BYTES = 107
+"""`sun_path` has 108 bytes on Linux, one of them the closing zero."""
+
+MIB = 1024 * 1024
+
+
+class WiringError(ValueError):
+    """The asked-for wiring cannot work; lists every reason, each with how to mend it."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One provider."""
+
+    name: str
+    """Names the Envoy cluster: letters, digits, `-` and `_`."""
+    url: str
+    """What an SDK's base URL would be: `https://api.openai.com/v1`. Without a path, `/v1` is meant."""
+    hosts: tuple[str, ...] = ("*",)
+    """Host names (without port) under which callers ask for this provider."""
+    ca_file: str | None = None
+    """PEM bundle that its certificate must chain to; None: the spec's."""
+
+    @property
+    def parts(self) -> SplitResult:
+        return urlsplit(self.url)
+
+    @property
+    def tls(self) -> bool:
+        return self.parts.scheme == "https"
+
+    @property
+    def host(self) -> str:
+        return self.parts.hostname or ""
+
+    @property
+    def port(self) -> int:
+        return self.parts.port or (443 if self.tls else 80)
+
+    @property
+    def authority(self) -> str:
+        """The host header that the provider expects: the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+    @property
+    def base_path(self) -> str:
+        """Without a closing slash."""
+        return self.parts.path.rstrip("/") or CLIENT_BASE_PATH
+
+    @property
+    def is_address(self) -> bool:
+        """Whether the host is an IP address: those have no server name to send in TLS."""
+        try:
+            ipaddress.ip_address(self.host)
+        except ValueError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class EnvoySpec:
+    upstreams: tuple[Upstream, ...]
+    sockets: tuple[str, ...]
+    """Paths of the data plane's Unix sockets, one a worker: they are the endpoints of one cluster."""
+    listen_address: str = "127.0.0.1"
+    """Loopback: callers send their provider keys in clear to this port."""
+    listen_port: int = 10000
+    """The port of Envoy's own examples. 0 lets the system choose."""
+    admin_port: int | None = None
+    """On loopback. None: no TCP port, because Envoy's admin interface can stop the process and has no password."""
+    admin_socket: str | None = None
+    failure_mode_allow: bool = True
+    """What happens to LLM requests while the data plane is gone: they pass (True) or get a 500."""
+    body_limit_bytes: int = 32 * MIB
+    """Largest request body that is read whole: above what providers take as text, below what hurts a proxy."""
+    ca_file: str = "/etc/ssl/certs/ca-certificates.crt"
+    """Debian's and Alpine's bundle; other systems keep theirs elsewhere, so the CLI asks the system."""
+
+
+def failure_mode_allow(policies: Iterable[Policy]) -> bool:
+    """One static flag serves all policies of a proxy, so one `Closed` wins over every `Open`."""
+    return all(policy.failure_policy == "Open" for policy in policies)
+
+
+def problems_of(spec: EnvoySpec) -> list[str]:
+    """Why this spec cannot work; empty if it can."""
+    problems = [problem for upstream in spec.upstreams for problem in _upstream_problems(upstream)]
+    if not spec.upstreams:
+        problems.append("no upstream is given: name at least one provider, for example https://api.openai.com/v1")
+    if not spec.sockets:
+        problems.append("no data plane socket is given: name at least one Unix socket path")
+    for path in (*spec.sockets, *filter(None, [spec.admin_socket])):
+        problems += socket_path_problems(path)
+    if spec.admin_port is not None and spec.admin_socket is not None:
+        problems.append("both an admin port and an admin socket are given: keep one")
+    if not 0 < spec.body_limit_bytes < 2**32:
+        problems.append(f"the body limit is {spec.body_limit_bytes} bytes: give 1 to 4294967295")
+    for kind, values in (
+        ("host", [host for upstream in spec.upstreams for host in upstream.hosts]),
+        ("upstream name", [upstream.name for upstream in spec.upstreams]),
+    ):
+        problems += [
+            f"{kind} {v!r} is given {n} times: each may be used once" for v, n in Counter(values).items() if n > 1
+        ]
+    return problems
+
+
+def socket_path_problems(path: str) -> list[str]:
+    """Why the kernel would not bind or connect this Unix socket path."""
+    size = len(path.encode())
+    if size <= MAX_SOCKET_PATH_BYTES:
+        return []
+    problem = f"the socket path {path} has {size} bytes, a Unix socket path may have {MAX_SOCKET_PATH_BYTES}"
+    return [f"{problem}: choose a shorter run directory"]
+
+
+def _repeated(kind: str, values: list[str]) -> list[str]:
+    counts = Counter(values).items()
+    return [f"{kind} {value!r} is given {count} times: each may be used once" for value, count in counts if count > 1]
+
+
+def _upstream_problems(upstream: Upstream) -> list[str]:
+    where = f"upstream {upstream.name!r}"
+    problems = []
+    if not upstream.name.replace("-", "").replace("_", "").isalnum():
+        problems.append(f"{where}: a name has only letters, digits, '-' and '_'")
+    if not upstream.hosts:
+        problems.append(f"{where}: no host is given, so nothing would reach it; '*' means all")
+    try:
+        parts = upstream.parts
+        given = (parts.scheme, parts.hostname, parts.port)
+    except ValueError:
+        # The parser's own words would repeat the URL, which may hold a password.
+        return [*problems, f"{where}: its URL has no valid host or port; write it like https://api.openai.com/v1"]
+    if given[0] not in ("http", "https") or not given[1]:
+        problems.append(f"{where}: its URL must be http(s)://host[:port][/base], for example https://api.openai.com/v1")
+    if parts.query or parts.fragment or parts.username is not None:
+        problems.append(f"{where}: its URL has a query, a fragment or credentials; only host, port and path are used")
+    return problems
