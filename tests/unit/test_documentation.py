@@ -59,3 +59,13 @@ def test_the_readme_prints_the_six_line_example() -> None:
 
     assert len(lines) == 6
     assert [block.splitlines() for block in blocks(ROOT / "README.md", "yaml")] == [lines]
+
+
+def test_each_next_step_of_getting_started_is_accepted_on_its_own() -> None:
+    document = (ROOT / "docs" / "getting-started.md").read_text()
+    steps = re.findall(r"^\| [^|]+ \| `(\w+: [^`]+)` \|$", document, re.MULTILINE)
+    (policy,) = blocks(ROOT / "docs" / "getting-started.md", "yaml")
+
+    assert steps
+    for step in steps:
+        assert parse_documents(f"{policy}  {step}\n", step).problems == ()
