@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from costward_extproc.core.money import Quote
 
 
+BODY_LIMIT = 32 * 1024 * 1024
+ANSWER_LIMIT = 4 * 1024 * 1024
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     quote: Callable[[str], Quote]
@@ -19,7 +23,7 @@ class Means:
     """None: no embedder, so no semantic tier."""
     lease_s: float = 60.0
     """How long a reservation outlives its process; the ledger renews those of a living one every quarter of it."""
-    body_limit: int = 32 * 1024 * 1024
+    body_limit: int = BODY_LIMIT
     """Bytes of a request body that the route buffers for us (the wiring's limit): a larger one is let go, counted."""
-    answer_limit: int = 4 * 1024 * 1024
+    answer_limit: int = ANSWER_LIMIT
     """Bytes of an answer that are kept for reading: a hundred times a long answer, and a bound on memory."""

@@ -1,0 +1,28 @@
+"""`costward-extproc`: the data plane's process. Configured by environment variables only (see settings.py)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+
+from costward_extproc.adapters.file_snapshots import PolicyFileError
+from costward_extproc.app import run
+from costward_extproc.errors import SettingsError
+from costward_extproc.settings import Settings
+
+
+def main() -> None:
+    """Standard output carries decision lines alone; logs go to standard error."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(run(Settings.from_env(os.environ)))
+    except (SettingsError, PolicyFileError) as error:
+        for problem in error.problems:
+            logging.getLogger("costward").error("%s", problem)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""The composition root: builds every adapter once, hands them to the server, and takes them down in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import grpc
+from envoy.service.ext_proc.v3.external_processor_pb2_grpc import add_ExternalProcessorServicer_to_server
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+
+from costward_extproc.adapters.file_snapshots import FileSnapshots
+from costward_extproc.adapters.onnx_embedder import OnnxEmbedder
+from costward_extproc.adapters.prices import CataloguePrices
+from costward_extproc.adapters.sqlite_cache import SqliteCache
+from costward_extproc.adapters.sqlite_ledger import SqliteLedger
+from costward_extproc.adapters.sqlite_records import SqliteRecords
+from costward_extproc.adapters.telemetry import Telemetry
+from costward_extproc.adapters.tokens import SplintrTokens
+from costward_extproc.admin import Admin
+from costward_extproc.core.means import BODY_LIMIT, Means
+from costward_extproc.errors import EmbedderFailure
+from costward_extproc.server import Processor, Services
+from costward_extproc.settings import Settings
+
+log = logging.getLogger(__name__)
+
+DRAIN_S = 5.0
+"""How long streams may go on after SIGTERM before they are cut; a longer answer than that is rare, and what is cut is
+settled from what was seen."""
+
+_THREADS = 2
+"""Threads for large bodies: as many as small machines have cores; more would only fight over the interpreter."""
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises SettingsError and PolicyFileError before anything is served."""
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        telemetry = Telemetry()
+        stack.callback(telemetry.close)
+        services = await _services(settings, telemetry, stack)
+        processor = Processor(services)
+        stack.push_async_callback(processor.drained)
+        telemetry.watch("costward.exchanges.open", "Exchanges in flight", lambda: processor.in_flight)
+        health = HealthServicer()
+        server = _server(settings.socket, processor, health)
+        await server.start()
+        ready = asyncio.Event()
+        if settings.admin_port:
+            stack.callback(Admin(settings.admin_port, ready.is_set).close)
+        await health.set("", health_pb2.HealthCheckResponse.SERVING)
+        ready.set()
+        log.info("serving on %s, snapshot %s", settings.socket, services.snapshots.current.hash[:19])
+        await _until_told_to_stop()
+        ready.clear()
+        await health.enter_graceful_shutdown()
+        await server.stop(DRAIN_S)
+    log.info("stopped")
+
+
+async def _services(settings: Settings, telemetry: Telemetry, stack: AsyncExitStack) -> Services:
+    state = settings.state_dir
+    snapshots = FileSnapshots(
+        settings.policy_file, state / "snapshot.bin", lambda: telemetry.degraded("policy-rejected")
+    )
+    # Loading takes most of the start: the model and the price list load while the stores open.
+    model = asyncio.create_task(asyncio.to_thread(_embedder, settings.model_dir, telemetry))
+    prices = asyncio.create_task(asyncio.to_thread(CataloguePrices))
+    ledger = SqliteLedger(state / "ledger.sqlite", time.time, settings.lease_s, _counted(telemetry, "ledger"))
+    stack.callback(ledger.close)
+    cache = SqliteCache(state / "cache.sqlite", time.time, on_failure=_counted(telemetry, "cache"))
+    stack.callback(cache.close)
+    records = SqliteRecords(state / "records.sqlite", sys.stdout, on_failure=_counted(telemetry, "records"))
+    stack.callback(records.close)
+    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="step")
+    stack.callback(threads.shutdown)
+    tokens = SplintrTokens()
+    embedder = await model
+    if embedder is not None:
+        stack.callback(embedder.close)
+    await ledger.sweep(time.time())
+    for keeper in (ledger.keep(), cache.keep(), snapshots.keep()):
+        stack.callback(asyncio.create_task(keeper).cancel)
+    telemetry.watch("costward.semantic.up", "1 where the semantic tier can work", lambda: float(embedder is not None))
+    telemetry.watch("costward.reservations.open", "Reservations held", lambda: ledger.open_reservations)
+    means = Means(
+        quote=(await prices).quote,
+        count_tokens=tokens.count,
+        digest_key=_digest_key(state / "digest.key"),
+        embedder_id=embedder.id if embedder is not None else None,
+        lease_s=settings.lease_s,
+    )
+    return Services(
+        ledger=ledger,
+        cache=cache,
+        embedder=embedder,
+        snapshots=snapshots,
+        records=(records, telemetry),
+        means=means,
+        workload=settings.workload,
+        clock=time.time,
+        new_id=lambda: uuid.uuid4().hex,
+        threads=threads,
+        deadline_s=settings.deadline_s,
+    )
+
+
+def _embedder(model_dir: Path | None, telemetry: Telemetry) -> OnnxEmbedder | None:
+    """None where there is no usable model: the exact tier goes on without it, and it is said."""
+    if model_dir is None:
+        log.warning("COSTWARD_MODEL_DIR is not set: no semantic tier")
+        telemetry.degraded("no-embedder")
+        return None
+    try:
+        return OnnxEmbedder.load(model_dir)
+    except EmbedderFailure as failure:
+        log.warning("no semantic tier: %s", failure)
+        telemetry.degraded("no-embedder")
+        return None
+
+
+def _counted(telemetry: Telemetry, store: str) -> Callable[[str], None]:
+    return lambda word: telemetry.degraded(f"{store}-{word}")
+
+
+def _digest_key(path: Path) -> bytes:
+    """32 random bytes that name everything in the stores; made once, readable by this user alone."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(os.urandom(32))
+    return path.read_bytes()
+
+
+def _server(socket: Path, processor: Processor, health: HealthServicer) -> grpc.aio.Server:
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    socket.unlink(missing_ok=True)
+    limit = BODY_LIMIT + 1024 * 1024
+    server = grpc.aio.server(
+        options=[
+            # gRPC's default of 4 MiB turns a larger BUFFERED body into a 500, or into a silent bypass of caps.
+            ("grpc.max_receive_message_length", limit),
+            ("grpc.max_send_message_length", limit),
+            ("grpc.so_reuseport", 0),
+        ]
+    )
+    add_ExternalProcessorServicer_to_server(processor, server)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    server.add_insecure_port(f"unix:{socket}")
+    return server
+
+
+async def _until_told_to_stop() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()

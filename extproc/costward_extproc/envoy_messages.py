@@ -1,0 +1,153 @@
+"""Envoy's ext_proc messages to events and back. The only place that knows the wire types.
+
+Source: envoy/service/ext_proc/v3/external_processor.proto, read with `xds-protos` (upb: about 1 µs to parse).
+Replies that carry no content of their own are built once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
+from envoy.extensions.filters.http.ext_proc.v3.processing_mode_pb2 import ProcessingMode
+from envoy.service.ext_proc.v3.external_processor_pb2 import (
+    BodyMutation,
+    BodyResponse,
+    CommonResponse,
+    HeaderMutation,
+    HeadersResponse,
+    ImmediateResponse,
+    ProcessingRequest,
+    ProcessingResponse,
+)
+from envoy.type.v3.http_status_pb2 import HttpStatus
+
+from costward_extproc.core.events import (
+    Answer,
+    Event,
+    GoUpstream,
+    Headers,
+    PassChunk,
+    PassHeaders,
+    ReadOn,
+    RequestBody,
+    RequestHeaders,
+    ResponseBody,
+    ResponseHeaders,
+)
+
+_READ_ALL = ProcessingMode(
+    request_header_mode=ProcessingMode.SEND,
+    # BUFFERED, so that fail-open and time-outs of the request are Envoy's own.
+    request_body_mode=ProcessingMode.BUFFERED,
+    request_trailer_mode=ProcessingMode.SKIP,
+    response_header_mode=ProcessingMode.SEND,
+    # STREAMED: a BUFFERED answer over the buffer limit would turn into a 500 after the provider was paid.
+    response_body_mode=ProcessingMode.STREAMED,
+    response_trailer_mode=ProcessingMode.SKIP,
+)
+_PASS_CHUNK = ProcessingResponse(response_body=BodyResponse())
+_PASS_HEADERS = ProcessingResponse(response_headers=HeadersResponse())
+_GO_UPSTREAM = ProcessingResponse(request_body=BodyResponse())
+_GO_UPSTREAM_BODYLESS = ProcessingResponse(request_headers=HeadersResponse(), mode_override=_READ_ALL)
+_CLEAR_CHUNK = ProcessingResponse(
+    response_body=BodyResponse(response=CommonResponse(body_mutation=BodyMutation(clear_body=True)))
+)
+
+
+def event_of(message: ProcessingRequest, at: float) -> Event | None:
+    """What Envoy says; None for a message that was never asked for (trailers)."""
+    match message.WhichOneof("request"):
+        case "request_headers":
+            part = message.request_headers
+            return RequestHeaders(at, _headers(part.headers.headers), part.end_of_stream)
+        case "request_body":
+            # BUFFERED sends the whole body in one message; with trailers behind it, end_of_stream is not set.
+            return RequestBody(at, message.request_body.body, end=True)
+        case "response_headers":
+            part = message.response_headers
+            return ResponseHeaders(at, _headers(part.headers.headers), part.end_of_stream)
+        case "response_body":
+            return ResponseBody(at, message.response_body.body, message.response_body.end_of_stream)
+        case _:
+            return None
+
+
+def _headers(values: Iterable[HeaderValue]) -> Headers:
+    headers: dict[str, str] = {}
+    for header in values:
+        # Envoy fills raw_value only; Latin-1 gives every byte a character, so nothing is lost or refused.
+        value = header.raw_value.decode("latin-1") or header.value
+        name = header.key
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def reply_of(effect: ReadOn | GoUpstream | Answer | PassHeaders | PassChunk) -> ProcessingResponse:
+    match effect:
+        case ReadOn(remove):
+            return _read_on(remove)
+        case GoUpstream(to, body):
+            return _go_upstream(to, body)
+        case PassHeaders(add):
+            return _pass_headers(add)
+        case PassChunk(None):
+            return _PASS_CHUNK
+        case PassChunk(body):
+            return _replaced_chunk(body) if body else _CLEAR_CHUNK
+        case Answer():
+            return _answer(effect)
+
+
+@lru_cache(maxsize=256)
+def _read_on(remove: tuple[str, ...]) -> ProcessingResponse:
+    common = CommonResponse(header_mutation=HeaderMutation(remove_headers=remove))
+    return ProcessingResponse(request_headers=HeadersResponse(response=common), mode_override=_READ_ALL)
+
+
+def _go_upstream(to: str, body: bytes | None) -> ProcessingResponse:
+    if to == "headers":
+        return _GO_UPSTREAM_BODYLESS
+    if body is None:
+        return _GO_UPSTREAM
+    common = CommonResponse(
+        body_mutation=BodyMutation(body=body),
+        # A length that no longer fits is request smuggling; without one Envoy sends chunks.
+        header_mutation=HeaderMutation(remove_headers=["content-length"]),
+    )
+    return ProcessingResponse(request_body=BodyResponse(response=common))
+
+
+def _pass_headers(add: tuple[tuple[str, str], ...]) -> ProcessingResponse:
+    if not add:
+        return _PASS_HEADERS
+    common = CommonResponse(header_mutation=HeaderMutation(set_headers=_options(add)))
+    return ProcessingResponse(response_headers=HeadersResponse(response=common))
+
+
+def _replaced_chunk(body: bytes) -> ProcessingResponse:
+    common = CommonResponse(body_mutation=BodyMutation(body=body))
+    return ProcessingResponse(response_body=BodyResponse(response=common))
+
+
+def _answer(effect: Answer) -> ProcessingResponse:
+    return ProcessingResponse(
+        immediate_response=ImmediateResponse(
+            status=HttpStatus(code=effect.status),
+            headers=HeaderMutation(set_headers=_options(effect.headers)),
+            body=effect.body,
+            details=f"costward_{effect.reason}",
+        )
+    )
+
+
+def _options(headers: tuple[tuple[str, str], ...]) -> list[HeaderValueOption]:
+    # `value` would arrive empty: ext_proc reads raw_value.
+    return [
+        HeaderValueOption(
+            header=HeaderValue(key=name, raw_value=value.encode("latin-1", "replace")),
+            append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+        )
+        for name, value in headers
+    ]

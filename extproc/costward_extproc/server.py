@@ -1,0 +1,246 @@
+"""The ext_proc gRPC service: turns Envoy's messages into events, and performs the effects of the exchange machine.
+
+It decides nothing: no branch here looks at a dialect or a policy. What it owns is order (the reply first, everything
+else after), the deadline of the request's operations, and that every exchange is accounted for once however it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import assert_never
+
+import grpc
+from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
+from envoy.service.ext_proc.v3.external_processor_pb2_grpc import ExternalProcessorServicer
+
+from costward_extproc import ports
+from costward_extproc.core import exchange
+from costward_extproc.core.events import (
+    Background,
+    Closed,
+    Done,
+    Effect,
+    Embed,
+    Event,
+    Failure,
+    FindExact,
+    FindNear,
+    LetGo,
+    Operation,
+    Renew,
+    Reply,
+    RequestBody,
+    Reserve,
+    Result,
+    Settle,
+    Stand,
+    Store,
+    Write,
+)
+from costward_extproc.core.identity import Workload
+from costward_extproc.core.means import Means
+from costward_extproc.core.states import Finished, State, Step
+from costward_extproc.envoy_messages import event_of, reply_of
+from costward_extproc.errors import PortFailure
+
+log = logging.getLogger(__name__)
+
+OFF_LOOP_BYTES = 16 * 1024
+"""A body of this size takes about 200 µs to read, the longest that may run on the event loop: larger ones are stepped
+on a thread. The machine is pure, so it does not matter where."""
+
+_OPERATIONS = (Stand, FindExact, Embed, FindNear, Reserve)
+_BACKGROUND = (Renew, Settle, Store, Write)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """All that exchanges share. Built once, in the composition root."""
+
+    ledger: ports.Ledger
+    cache: ports.CacheStore
+    embedder: ports.Embedder | None
+    snapshots: ports.Snapshots
+    records: tuple[ports.Records, ...]
+    means: Means
+    workload: Workload
+    clock: Callable[[], float]
+    new_id: Callable[[], str]
+    threads: Executor
+    deadline_s: float
+    """P3: what the request's operations may take together, under any fault."""
+
+
+class Processor(ExternalProcessorServicer):  # type: ignore[misc]  # generated without types
+    """One `Process` call is one exchange."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._closing: set[asyncio.Task[None]] = set()
+        self.in_flight = 0
+
+    async def Process(  # the name is the proto's
+        self, _messages: object, context: grpc.aio.ServicerContext[ProcessingRequest, object]
+    ) -> None:
+        conversation = Conversation(self._services, context)
+        self.in_flight += 1
+        try:
+            await conversation.run()
+        finally:
+            self.in_flight -= 1
+            if (rest := conversation.close()) is not None:
+                task = asyncio.get_running_loop().create_task(rest)
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+
+    async def drained(self) -> None:
+        """Returns when all accounting that was moved to threads is done."""
+        while self._closing:
+            await asyncio.wait(self._closing)
+
+
+class Conversation:
+    """One exchange's dealings with Envoy and the ports."""
+
+    def __init__(self, services: Services, context: grpc.aio.ServicerContext[ProcessingRequest, object]) -> None:
+        self._services = services
+        self._context = context
+        self._state: State = exchange.begin(
+            services.new_id(), services.snapshots.current, services.workload, services.means
+        )
+        self._deadline = asyncio.get_running_loop().time() + services.deadline_s
+        self._bytes_seen = 0
+        self._let_go = False
+
+    async def run(self) -> None:
+        """Until the exchange is finished, Envoy ends the stream, or the client leaves (EOF or CancelledError: both
+        are seen for the same cause, so neither means more than the other)."""
+        while not self._is_over():
+            message = await self._context.read()
+            if message is grpc.aio.EOF:
+                return
+            event = event_of(message, self._services.clock())
+            if event is not None:
+                await self._handle(event)
+
+    def _is_over(self) -> bool:
+        ended = getattr(self._state, "ended", False)
+        return self._let_go or ended or isinstance(self._state, Finished)
+
+    async def _handle(self, event: Event) -> None:
+        size = len(getattr(event, "chunk", b""))
+        self._bytes_seen += size
+        if size > OFF_LOOP_BYTES and isinstance(event, RequestBody):
+            loop = asyncio.get_running_loop()
+            step = await loop.run_in_executor(self._services.threads, exchange.step, self._state, event)
+            self._state, effects = step
+        else:
+            self._state, effects = exchange.step(self._state, event)
+        while effects:
+            operations = await self._perform(effects)
+            effects = await self._results(operations) if operations else ()
+
+    async def _perform(self, effects: tuple[Effect, ...]) -> list[Operation]:
+        """Replies are written and background work is queued, in order; operations are returned."""
+        operations: list[Operation] = []
+        for effect in effects:
+            if isinstance(effect, _OPERATIONS):
+                operations.append(effect)
+            elif isinstance(effect, _BACKGROUND):
+                self._queue(effect)
+            else:
+                await self._reply(effect)
+        return operations
+
+    async def _reply(self, effect: Reply) -> None:
+        if isinstance(effect, LetGo):
+            # Ending the call unanswered lets the exchange flow on, also where the filter fails closed.
+            self._let_go = True
+        else:
+            await self._context.write(reply_of(effect))
+
+    async def _results(self, operations: list[Operation]) -> tuple[Effect, ...]:
+        """All operations at once; what each gave goes back into the machine in the order they were asked."""
+        values = await self._run_all(operations)
+        effects: tuple[Effect, ...] = ()
+        for operation, value in zip(operations, values, strict=True):
+            done = Done(self._services.clock(), operation.op, value)
+            self._state, more = exchange.step(self._state, done)
+            effects += more
+        return effects
+
+    async def _run_all(self, operations: list[Operation]) -> list[Result]:
+        if len(operations) == 1:
+            return [await self._run(operations[0])]
+        return await asyncio.gather(*(self._run(operation) for operation in operations))
+
+    async def _run(self, operation: Operation) -> Result:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._call(operation)
+        except TimeoutError:
+            return Failure("deadline")
+        except PortFailure as failure:
+            return Failure(failure.reason)
+        except Exception:
+            # A bug in an adapter must not become the caller's 500: the core goes on without this result.
+            log.exception("operation %s failed unexpectedly", operation.op)
+            return Failure("unexpected")
+
+    async def _call(self, operation: Operation) -> Result:
+        services = self._services
+        match operation:
+            case Stand():
+                return await services.ledger.standing(operation.charges, operation.output_key)
+            case FindExact():
+                return await services.cache.exact(operation.partition, operation.key, services.clock())
+            case Embed():
+                if services.embedder is None:
+                    return Failure("no-embedder")
+                return await services.embedder.embed(operation.text)
+            case FindNear():
+                now = services.clock()
+                return await services.cache.near(operation.partition, operation.vector, operation.k, now)
+            case Reserve():
+                return await services.ledger.reserve(operation.reservation)
+            case _:
+                assert_never(operation)
+
+    def _queue(self, effect: Background) -> None:
+        services = self._services
+        match effect:
+            case Renew():
+                services.ledger.renew(effect.id, effect.seen)
+            case Settle():
+                services.ledger.settle(effect.settlement)
+            case Store():
+                services.cache.put(effect.entry)
+            case Write():
+                for records in services.records:
+                    records.write(effect.record)
+            case _:
+                assert_never(effect)
+
+    def close(self) -> Coroutine[None, None, None] | None:
+        """Account for the exchange: at once where that is short, else as a coroutine that the caller must run."""
+        if isinstance(self._state, Finished):
+            return None
+        if self._bytes_seen > OFF_LOOP_BYTES:
+            return self._close_on_thread()
+        self._account(exchange.step(self._state, Closed(self._services.clock())))
+        return None
+
+    async def _close_on_thread(self) -> None:
+        closed = Closed(self._services.clock())
+        loop = asyncio.get_running_loop()
+        self._account(await loop.run_in_executor(self._services.threads, exchange.step, self._state, closed))
+
+    def _account(self, step: Step) -> None:
+        self._state, effects = step
+        for effect in effects:
+            if isinstance(effect, _BACKGROUND):
+                self._queue(effect)

@@ -1,0 +1,114 @@
+"""The data plane's start-up settings: read once from the environment, all problems reported together.
+
+Nothing else reads the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from costward_extproc.core.identity import Workload
+from costward_extproc.errors import SettingsError
+
+T = TypeVar("T")
+
+LOCAL = Workload("local", "default", "local")
+"""Whom all traffic belongs to in local mode, where there is one app."""
+
+ADMIN_PORT = 0
+LEASE_S = 60.0
+DEADLINE_S = 0.2
+
+_SOCKET_BYTES = 107
+"""The longest path that Linux takes for a Unix socket (sockaddr_un, less its ending zero)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    socket: Path
+    """Where Envoy's ext_proc cluster finds us."""
+    policy_file: Path
+    state_dir: Path
+    """Ledger, cache, records, digest key and the last good snapshot; must survive restarts."""
+    model_dir: Path | None = None
+    """The built embedder; None or empty: no semantic tier."""
+    admin_port: int = ADMIN_PORT
+    """Loopback port of /metrics and /ready; 0: none, which is right where a supervisor serves them."""
+    workload: Workload = LOCAL
+    """Whom all traffic of this process belongs to: in local mode there is one app."""
+    lease_s: float = LEASE_S
+    """A dead process blocks its callers' caps for at most a minute; a live one renews every quarter of it."""
+    deadline_s: float = DEADLINE_S
+    """Promise P3: what our own work may add before upstream, under any fault; a fifth of Envoy's message_timeout."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Raises SettingsError with every problem."""
+        read = _Reader(environ)
+        settings = cls(
+            socket=read.needed("COSTWARD_SOCKET", _socket, Path()),
+            policy_file=read.needed("COSTWARD_POLICY_FILE", Path, Path()),
+            state_dir=read.needed("COSTWARD_STATE_DIR", Path, Path()),
+            model_dir=read.optional("COSTWARD_MODEL_DIR", Path, None),
+            admin_port=read.optional("COSTWARD_ADMIN_PORT", _port, ADMIN_PORT),
+            workload=read.optional("COSTWARD_WORKLOAD", _workload, LOCAL),
+            lease_s=read.optional("COSTWARD_LEASE_SECONDS", _seconds, LEASE_S),
+            deadline_s=read.optional("COSTWARD_DEADLINE_SECONDS", _seconds, DEADLINE_S),
+        )
+        if read.problems:
+            raise SettingsError(read.problems)
+        return settings
+
+
+class _Reader:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def needed(self, name: str, parse: Callable[[str], T], stand_in: T) -> T:
+        if not self._environ.get(name):
+            self.problems.append(f"{name} is not set")
+            return stand_in
+        return self.optional(name, parse, stand_in)
+
+    def optional(self, name: str, parse: Callable[[str], T], default: T) -> T:
+        value = self._environ.get(name)
+        if not value:
+            return default
+        try:
+            return parse(value)
+        except ValueError as problem:
+            self.problems.append(f"{name}={value!r}: {problem}")
+            return default
+
+
+def _socket(value: str) -> Path:
+    if len(value.encode()) > _SOCKET_BYTES:
+        raise ValueError(f"a Unix socket's path has at most {_SOCKET_BYTES} bytes; choose a shorter folder")
+    return Path(value)
+
+
+def _port(value: str) -> int:
+    if not value.isdigit() or int(value) > 65_535:
+        raise ValueError("a port is a number from 0 to 65535")
+    return int(value)
+
+
+def _workload(value: str) -> Workload:
+    parts = value.split("/")
+    if len(parts) != 3 or not all(parts):
+        raise ValueError("must be CLUSTER/NAMESPACE/SERVICE-ACCOUNT")
+    return Workload(*parts)
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        raise ValueError("must be a number of seconds") from None
+    if not 0 < seconds < 86_400:
+        raise ValueError("must be more than 0 and less than a day")
+    return seconds
