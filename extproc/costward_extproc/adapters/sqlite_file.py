@@ -116,6 +116,8 @@ def _prepare(connection: sqlite3.Connection, schema: Schema) -> str:
     # NORMAL syncs at checkpoints only: a killed process loses nothing, a power cut the last commits, and no commit
     # waits for the disk. Both ends of that bargain suit counters that a provider's invoice can correct.
     connection.execute("PRAGMA synchronous=NORMAL")
+    # What is forgotten is overwritten, not merely unlinked: answers and questions may be somebody's to erase.
+    connection.execute("PRAGMA secure_delete=ON")
     (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if check != "ok":
         return "damaged pages"

@@ -63,6 +63,7 @@ class Database:
         self._connection, self.moved_aside = open_file(path, schema)
         self._on_failure = on_failure
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._in_hand = 0
         self._gate = threading.Lock()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name=f"sqlite:{path.name}", daemon=True)
@@ -70,8 +71,8 @@ class Database:
 
     @property
     def backlog(self) -> int:
-        """Jobs that wait for the thread. Large only when the disk stalls."""
-        return self._queue.qsize()
+        """Jobs that are not done yet. Large only when the disk stalls."""
+        return self._queue.qsize() + self._in_hand
 
     async def run(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         """The result of `fn` once it is committed. A cancelled caller does not stop it. Raises StoreFailure."""
@@ -88,7 +89,9 @@ class Database:
 
     async def checkpoint(self) -> None:
         """Write all commits through to the disk, so that not even a power cut undoes them. Raises StoreFailure."""
-        await self._ask(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone(), "bare")
+        busy, _, _ = await self._ask(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone(), "bare")
+        if busy:
+            raise StoreFailure("busy")
 
     def close(self) -> None:
         """Finish what is queued, then close the file. Blocks; may be called twice."""
@@ -118,6 +121,7 @@ class Database:
             batch, open_for_jobs = self._drain()
             if batch:
                 self._deliver(self._transact(batch))
+            self._in_hand = 0
         self._connection.close()
 
     def _drain(self) -> tuple[list[_Job], bool]:
@@ -126,6 +130,7 @@ class Database:
         try:
             while job is not None:
                 batch.append(job)
+                self._in_hand = len(batch)
                 if len(batch) == MAX_BATCH:
                     return batch, True
                 job = self._queue.get_nowait()

@@ -1,0 +1,217 @@
+"""The cache's table and what may happen to it, as functions of a connection inside a transaction.
+
+The connection comes last, so that a call bound to its arguments (`partial`) is a job for the database's thread.
+Rows carry a checksum: one that is not what was written, or whose vector has another shape, is no answer.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from costward_extproc.adapters.sqlite_file import Schema
+from costward_extproc.adapters.vector_index import MAX_ROWS, Rows, quantise
+from costward_extproc.cache.entries import DIMENSIONS, Entry, Neighbour, Selector, Vector
+
+CACHE_SCHEMA = Schema(
+    version=1,
+    ddl="""
+    CREATE TABLE IF NOT EXISTS entry (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        partition TEXT NOT NULL,
+        key TEXT NOT NULL,
+        policy TEXT NOT NULL,
+        model TEXT NOT NULL,
+        rung TEXT,
+        cost INTEGER NOT NULL,
+        created_at REAL NOT NULL,
+        expires_at REAL NOT NULL,
+        used_at REAL NOT NULL,
+        bytes INTEGER NOT NULL,
+        checksum INTEGER NOT NULL,
+        vector BLOB,
+        text BLOB NOT NULL,
+        answer BLOB NOT NULL,
+        UNIQUE (partition, key)
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS entry_partition ON entry (partition);
+    CREATE INDEX IF NOT EXISTS entry_expires ON entry (expires_at);
+    CREATE INDEX IF NOT EXISTS entry_used ON entry (used_at, bytes)
+    """,
+)
+
+ROW_BYTES = 512
+"""Columns and index pages of a row besides its text, answer and vector."""
+
+CHUNK_ROWS = 500
+"""Rows deleted at a time: a few milliseconds in which nobody reads."""
+
+_COLUMNS = "seq, id, partition, key, policy, model, rung, cost, created_at, expires_at, checksum, vector, text, answer"
+_VECTOR_TYPE = np.dtype("<f4")
+_VECTOR_BYTES = DIMENSIONS * _VECTOR_TYPE.itemsize
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """The answer to `lookup`: neighbours, or why the search must be repeated with a fresher index."""
+
+    neighbours: tuple[Neighbour, ...] = ()
+    news: Rows | None = None
+    gone: tuple[int, ...] = ()
+    junk: int = 0
+    """Rows that were unusable."""
+
+
+def size_of(entry: Entry) -> int:
+    """Bytes that an entry takes in the file, about."""
+    return ROW_BYTES + len(entry.answer) + len(entry.text) + (0 if entry.vector is None else _VECTOR_BYTES)
+
+
+def put(entry: Entry, db: sqlite3.Connection) -> None:
+    """Replaces the entry with the same partition and key, under a new row number."""
+    text = entry.text.encode("utf-8", "surrogatepass")
+    vector = None if entry.vector is None else np.ascontiguousarray(entry.vector, _VECTOR_TYPE).tobytes()
+    checksum = _checksum(entry.partition, entry.key, vector, text, entry.answer)
+    db.execute(
+        f"INSERT OR REPLACE INTO entry ({_COLUMNS}, used_at, bytes) VALUES (NULL{', ?' * 15})",
+        (
+            *(entry.id, entry.partition, entry.key, entry.policy, entry.model, entry.rung, entry.cost),
+            *(entry.created_at, entry.expires_at, checksum, vector, text, entry.answer),
+            *(entry.created_at, size_of(entry)),
+        ),
+    )
+
+
+def exact(partition: str, key: str, now: float, db: sqlite3.Connection) -> tuple[Entry | None, int]:
+    """The live entry, and how many unusable rows were met."""
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM entry WHERE partition = ? AND key = ? AND expires_at > ?", (partition, key, now)
+    ).fetchone()
+    entry = _entry(row) if row else None
+    return entry, int(row is not None and entry is None)
+
+
+def lookup(
+    partition: str, upto: int, candidates: Sequence[int], vector: Vector, k: int, now: float, db: sqlite3.Connection
+) -> Found:
+    """Re-score what the index proposed. What the index does not know yet, or should no longer, comes first."""
+    news, junk = _news(db, partition, upto, now)
+    if news is not None:
+        return Found(news=news, junk=junk)
+    live, gone = _vectors(db, partition, candidates, now)
+    if gone:
+        return Found(gone=tuple(gone))
+    scores = {seq: float(stored @ vector) for seq, stored in live.items()}
+    best = sorted(scores, key=lambda seq: (-scores[seq], -seq))[:k]
+    rows = db.execute(f"SELECT {_COLUMNS} FROM entry WHERE seq IN (SELECT value FROM json_each(?))", (_json(best),))
+    entries = {row[0]: _entry(row) for row in rows}
+    neighbours = tuple(Neighbour(entry, scores[seq]) for seq in best if (entry := entries.get(seq)) is not None)
+    unusable = tuple(seq for seq in best if entries.get(seq) is None)
+    return Found(neighbours, gone=unusable, junk=len(unusable))
+
+
+def delete(selector: Selector, upto: int, db: sqlite3.Connection) -> int:
+    """Remove a chunk of the selected rows up to this row number. Returns their number."""
+    given = {"policy": selector.policy, "partition": selector.partition, "model": selector.model}
+    wanted = {column: value for column, value in given.items() if value is not None}
+    where = " AND ".join(["seq <= ?", *(f"{column} = ?" for column in wanted)])
+    return db.execute(
+        f"DELETE FROM entry WHERE seq IN (SELECT seq FROM entry WHERE {where} LIMIT {CHUNK_ROWS})",
+        (upto, *wanted.values()),
+    ).rowcount
+
+
+def last_seq(db: sqlite3.Connection) -> int:
+    (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM entry").fetchone()
+    return int(last)
+
+
+def delete_expired(now: float, db: sqlite3.Connection) -> int:
+    """Remove a chunk of what has expired. Returns its number."""
+    return db.execute(
+        f"DELETE FROM entry WHERE seq IN (SELECT seq FROM entry WHERE expires_at <= ? LIMIT {CHUNK_ROWS})", (now,)
+    ).rowcount
+
+
+def delete_unused(max_bytes: int, db: sqlite3.Connection) -> int:
+    """Remove a chunk of the longest unused while all are larger than `max_bytes`. Returns its number."""
+    (excess,) = db.execute("SELECT coalesce(sum(bytes), 0) - ? FROM entry", (max_bytes,)).fetchone()
+    doomed = []
+    for seq, size in db.execute(f"SELECT seq, bytes FROM entry ORDER BY used_at LIMIT {CHUNK_ROWS}"):
+        if excess <= 0:
+            break
+        doomed.append((seq,))
+        excess -= size
+    db.executemany("DELETE FROM entry WHERE seq = ?", doomed)
+    return len(doomed)
+
+
+def touch(used: Mapping[str, float], db: sqlite3.Connection) -> None:
+    """Remember when entries (by id) were last served."""
+    db.executemany("UPDATE entry SET used_at = max(used_at, ?) WHERE id = ?", [(at, id) for id, at in used.items()])
+
+
+def _news(db: sqlite3.Connection, partition: str, upto: int, now: float) -> tuple[Rows | None, int]:
+    found = db.execute(
+        "SELECT seq, vector FROM entry WHERE partition = ? AND seq > ? AND expires_at > ? AND vector IS NOT NULL "
+        f"ORDER BY seq DESC LIMIT {MAX_ROWS}",
+        (partition, upto, now),
+    ).fetchall()
+    if not found:
+        return None, 0
+    usable = [(seq, vector) for seq, blob in reversed(found) if (vector := _vector(blob)) is not None]
+    vectors = np.stack([v for _, v in usable]) if usable else np.empty((0, DIMENSIONS), np.float32)
+    seqs = np.array([seq for seq, _ in usable], np.int64)
+    return quantise(seqs, vectors, upto=found[0][0]), len(found) - len(usable)
+
+
+def _vectors(
+    db: sqlite3.Connection, partition: str, seqs: Sequence[int], now: float
+) -> tuple[dict[int, NDArray[np.float32]], set[int]]:
+    rows = db.execute(
+        "SELECT seq, vector FROM entry WHERE seq IN (SELECT value FROM json_each(?)) AND partition = ? "
+        "AND expires_at > ?",
+        (_json(seqs), partition, now),
+    )
+    live = {seq: vector for seq, blob in rows if (vector := _vector(blob)) is not None}
+    return live, set(seqs) - live.keys()
+
+
+def _vector(blob: bytes | None) -> NDArray[np.float32] | None:
+    if blob is None or len(blob) != _VECTOR_BYTES:
+        return None
+    vector = np.frombuffer(blob, _VECTOR_TYPE)
+    # A unit vector or junk; the comparison is false for NaN and infinity too.
+    return vector if abs(float(vector @ vector) - 1) < 0.01 else None
+
+
+def _entry(row: Sequence[Any]) -> Entry | None:
+    seq_to_rung, (cost, created_at, expires_at, checksum, blob, text, answer) = row[:7], row[7:]
+    _, id, partition, key, policy, model, rung = seq_to_rung
+    if checksum != _checksum(partition, key, blob, text, answer):
+        return None
+    vector = _vector(blob)
+    if blob is not None and vector is None:
+        return None
+    try:
+        clear = text.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return None
+    entry = Entry(id, partition, key, policy, clear, answer, model, rung, cost, created_at, expires_at)
+    return entry if vector is None else replace(entry, vector=vector)
+
+
+def _checksum(partition: str, key: str, vector: bytes | None, text: bytes, answer: bytes) -> int:
+    return crc32(answer, crc32(text, crc32(vector or b"", crc32(f"{partition}\n{key}".encode()))))
+
+
+def _json(numbers: Iterable[int]) -> str:
+    return json.dumps(list(numbers))
