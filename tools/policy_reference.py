@@ -95,10 +95,11 @@ def page() -> str:
 
 
 def section(roots: tuple[str, ...]) -> Iterator[FieldDoc]:
-    """The fields at and below these paths, in the order of the paths."""
+    """The fields at and below these paths, in the order of the paths; a list's own line tells of its items."""
     for root in roots:
         below = (f"{root}.", f"{root}[")
-        yield from (doc for path, doc in fields().items() if path == root or path.startswith(below))
+        inside = (doc for path, doc in fields().items() if path == root or path.startswith(below))
+        yield from (doc for doc in inside if not doc.path.endswith("[]"))
 
 
 def table(docs: Iterable[FieldDoc]) -> Iterator[str]:

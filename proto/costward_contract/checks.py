@@ -60,10 +60,12 @@ def _models(spec: Tree) -> Iterator[Finding]:
 
 def _alias(alias: Tree, rungs: list[str]) -> Iterator[Finding]:
     ends = (alias.text or "").split("..")
-    unknown = [end for end in ends if end and end not in rungs]
+    if not all(ends):
+        return
+    unknown = [end for end in ends if end not in rungs]
     for end in unknown:
         yield alias.finding(f"{end} is not in spec.models", _among(rungs))
-    if len(ends) == 2 and all(ends) and not unknown and rungs.index(ends[0]) >= rungs.index(ends[1]):
+    if len(ends) == 2 and not unknown and rungs.index(ends[0]) >= rungs.index(ends[1]):
         yield alias.finding(f"{ends[0]} does not stand before {ends[1]} in spec.models", "the cheaper rung first")
 
 

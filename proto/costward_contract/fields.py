@@ -38,7 +38,7 @@ class FieldDoc:
 
 @cache
 def fields() -> dict[str, FieldDoc]:
-    """All fields by generic path, in the order of the model."""
+    """All fields by generic path, in the order of the model; for a list also its items."""
     return {doc.path: doc for doc in _of_model(CostPolicy, "")}
 
 
@@ -69,7 +69,9 @@ def _inside(annotation: object, path: str) -> Iterator[FieldDoc]:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         yield from _of_model(kind, f"{path}.")
     elif get_origin(kind) is tuple:
-        yield from _inside(get_args(kind)[0], f"{path}[]")
+        item = get_args(kind)[0]
+        yield FieldDoc(f"{path}[]", _allowed(FieldInfo.from_annotation(item)), False, None, "")
+        yield from _inside(item, f"{path}[]")
     elif get_origin(kind) is dict:
         value = get_args(kind)[1]
         words = _allowed(FieldInfo.from_annotation(value))

@@ -22,7 +22,11 @@ from costward_contract.problem import Finding, Path, Problem, one_line, render_p
 # Enough to mend a file in one go; a file with more has one mistake that repeats.
 MAX_PROBLEMS = 100
 
-_LISTS = {("v1", "List"), (API_VERSION, f"{KIND}List")}
+# Sentences may name rungs and fields of the document: 400 characters hold all fields of the largest mapping.
+_SENTENCE = 400
+
+# A tuple, not a set: what is looked up in it may be unhashable.
+_LISTS = (("v1", "List"), (API_VERSION, f"{KIND}List"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +125,12 @@ def _unknown(name: str, place: str) -> str:
 
 def _wrong(error: ErrorDetails) -> str:
     kind, value = error["type"], error["input"]
+    if value is None:
+        return "is empty"
     if kind in ("model_type", "dict_type"):
         return "is not a mapping"
     if kind == "tuple_type":
         return "is not a list"
-    if value is None:
-        return "is empty"
     if kind in ("string_type", "literal_error") and isinstance(value, bool | int | float):
         return "is not text"
     return "is not allowed"
@@ -152,6 +156,6 @@ class _Report:
             line=self.document.line(finding.path),
             path=render_path(finding.path),
             value=shown,
-            message=message,
-            allowed=finding.allowed,
+            message=one_line(message, _SENTENCE),
+            allowed=finding.allowed and one_line(finding.allowed, _SENTENCE),
         )

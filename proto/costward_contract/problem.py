@@ -61,7 +61,7 @@ def shorten(value: object) -> str:
         return "a number too long to show"
 
 
-def one_line(text: str) -> str:
-    """Printable and at most 80 characters long."""
+def one_line(text: str, most: int = _SHOWN) -> str:
+    """Printable and at most `most` characters long."""
     printable = text if text.isprintable() else text.encode("unicode_escape", "backslashreplace").decode()
-    return printable if len(printable) <= _SHOWN else f"{printable[: _SHOWN - 1]}…"
+    return printable if len(printable) <= most else f"{printable[: most - 1]}…"
