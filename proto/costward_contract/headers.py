@@ -16,6 +16,7 @@ RESPONSE_HEADERS = (
     "x-costward-policy",
     "x-costward-model",
     "x-costward-reason",
+    "x-costward-cap",
     "x-costward-request-id",
     "x-costward-cost-usd",
     "x-costward-saved-usd",

@@ -85,8 +85,8 @@ class EnvoySpec:
     """Paths of the data plane's Unix sockets, one a worker: they are the endpoints of one cluster."""
     listen_address: str = "127.0.0.1"
     """Loopback: callers send their provider keys in clear to this port."""
-    listen_port: int = 10000
-    """The port of Envoy's own examples. 0 lets the system choose."""
+    listen_port: int = 8080
+    """The usual port of a local HTTP proxy, free for a user without privileges. 0 lets the system choose."""
     admin_port: int | None = None
     """On loopback. None: no TCP port, because Envoy's admin interface can stop the process and has no password."""
     admin_socket: str | None = None

@@ -1,0 +1,24 @@
+"""The `costward` command: which subcommands there are."""
+
+from __future__ import annotations
+
+import typer
+
+from costward_cli.commands.doctor import doctor
+from costward_cli.commands.envoy_config import envoy_config
+from costward_cli.commands.stand_in import stand_in
+
+app = typer.Typer(
+    name="costward",
+    help="LLM cost control that lives in the service mesh: cache, route and cap the LLM traffic that Envoy carries.",
+    epilog="Start with `costward doctor`; every command explains itself with --help.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Our own errors say what, where and how to mend; a traceback with local variables could hold a prompt.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("envoy-config")(envoy_config)
+app.command("stand-in")(stand_in)
+app.command("doctor")(doctor)

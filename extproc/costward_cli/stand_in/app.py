@@ -1,0 +1,211 @@
+"""The stand-in as an ASGI application: OpenAI's endpoints, and its own under `/_stand_in/`."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import itertools
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from costward_cli.stand_in.answers import answer
+from costward_cli.stand_in.bill import Bill, is_known
+from costward_cli.stand_in.chat import ApiError, ChatRequest, parse
+from costward_cli.stand_in.completion import Completion, Event, Tokenizer, complete, events, json_body
+from costward_cli.stand_in.faults import Faults, Injector, fault_error, parse_faults
+from costward_cli.stand_in.knowledge import Knowledge
+
+MODELS = ("gpt-5-nano", "gpt-5-mini", "gpt-5", "gpt-4.1-nano", "gpt-4.1-mini", "gpt-4.1", "gpt-4o-mini", "gpt-4o")
+"""What `/v1/models` lists; every other model that the price catalogue knows is answered too."""
+
+Reset = Callable[[Scope], None]
+"""Ends the connection of this request without a word."""
+
+
+@dataclass(slots=True)
+class StandIn:
+    knowledge: Knowledge
+    tokenizer: Tokenizer
+    clock: Callable[[], float]
+    chunk_seconds: float = 0.015
+    """Between two events: 65 words a second, as a fast model streams."""
+    require_key: bool = False
+    reset: Reset = lambda _: None
+    bill: Bill = field(default_factory=Bill)
+    injector: Injector = field(default_factory=Injector)
+    _ids: Iterable[int] = field(default_factory=itertools.count)
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/v1/chat/completions", self.chat, methods=["POST"]),
+                Route("/v1/models", self.models),
+                Route("/_stand_in/faults", self.set_faults, methods=["POST"]),
+                Route("/_stand_in/bill", self.show_bill),
+                Route("/_stand_in/reset", self.forget, methods=["POST"]),
+                Route("/_stand_in/ready", self.ready),
+            ]
+        )
+
+    async def chat(self, request: Request) -> Response:
+        try:
+            self._check_key(request)
+            asked = parse(await request.body())
+            if not is_known(asked.model):
+                message = f"The model `{asked.model[:64]}` does not exist or you do not have access to it."
+                raise ApiError(404, message, code="model_not_found")
+        except ApiError as error:
+            self.bill.errors += 1
+            return _error(error)
+        faults = self.injector.for_model(asked.model)
+        if faults.delay_ms:
+            await asyncio.sleep(faults.delay_ms / 1000)
+        return self._faulty(request, faults) or self._respond(asked, faults)
+
+    async def models(self, request: Request) -> Response:
+        try:
+            self._check_key(request)
+        except ApiError as error:
+            return _error(error)
+        rows = [{"id": m, "object": "model", "created": 1_700_000_000, "owned_by": "stand-in"} for m in MODELS]
+        return _json({"object": "list", "data": rows})
+
+    async def set_faults(self, request: Request) -> Response:
+        try:
+            self.injector.set(parse_faults(orjson.loads(await request.body() or b"{}")))
+        except orjson.JSONDecodeError:
+            return _error(ApiError(400, "The body is not JSON."))
+        except ApiError as error:
+            return _error(error)
+        return _json({"faults": self.injector.faults})
+
+    async def show_bill(self, _: Request) -> Response:
+        return _json(self.bill.statement())
+
+    async def forget(self, _: Request) -> Response:
+        self.bill = Bill()
+        self.injector.set(Faults())
+        return _json({"reset": True})
+
+    async def ready(self, _: Request) -> Response:
+        return Response(b"ready\n", media_type="text/plain")
+
+    def _check_key(self, request: Request) -> None:
+        if not self.require_key:
+            return
+        sent = request.headers.get("authorization", "")
+        if not sent.startswith("Bearer "):
+            raise ApiError(401, "You didn't provide an API key.")
+        if "invalid" in sent:
+            raise ApiError(401, "Incorrect API key provided.", code="invalid_api_key")
+
+    def _faulty(self, request: Request, faults: Faults) -> Response | None:
+        """The answer that a fault puts in place of the true one."""
+        if faults.reset_rate:
+            self.bill.errors += 1
+            self.reset(request.scope)
+            return _Silence()
+        if faults.status is not None:
+            self.bill.errors += 1
+            headers = {"retry-after": str(faults.retry_after)} if faults.retry_after is not None else None
+            return _error(fault_error(faults.status), headers)
+        if faults.garbage:
+            self.bill.errors += 1
+            return Response(b'{"id": "chatcmpl-', media_type="application/json")
+        return None
+
+    def _respond(self, asked: ChatRequest, faults: Faults) -> Response:
+        number = next(iter(self._ids))
+        done = complete(
+            asked,
+            answer(asked, self.knowledge),
+            self.tokenizer,
+            id=f"chatcmpl-{number:012x}",
+            created=int(self.clock()),
+        )
+        if asked.stream:
+            return _EventStream(self, asked, done, faults)
+        self.bill.charge(done.model, done.prompt_tokens, done.completion_tokens)
+        body = json_body(done)
+        if faults.gzip:
+            return Response(gzip.compress(body), media_type="application/json", headers={"content-encoding": "gzip"})
+        return Response(body, media_type="application/json")
+
+
+class _EventStream(Response):
+    """Paced events; billed by what left, also when the caller goes away in the middle."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, stand_in: StandIn, asked: ChatRequest, done: Completion, faults: Faults) -> None:
+        encoding = {"content-encoding": "gzip"} if faults.gzip else {}
+        super().__init__(headers={"cache-control": "no-cache", **encoding})
+        del self.headers["content-length"]
+        self._stand_in, self._asked, self._done, self._faults = stand_in, asked, done, faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        gone = asyncio.ensure_future(receive())
+        sent = 0
+        complete = False
+        try:
+            for number, event in enumerate(self._events()):
+                if number == self._faults.cut_after_chunks:
+                    raise ConnectionAbortedError("the stand-in was told to cut this stream")
+                await send({"type": "http.response.body", "body": self._encoded(event), "more_body": True})
+                sent += event.tokens
+                if await self._caller_left(gone):
+                    return
+            complete = True
+            await send({"type": "http.response.body", "body": self._last()})
+        finally:
+            gone.cancel()
+            self._settle(sent, complete)
+
+    def _events(self) -> Iterable[Event]:
+        encode = self._stand_in.tokenizer.encode_ordinary
+        self._zip = zlib.compressobj(wbits=31) if self._faults.gzip else None
+        return events(self._done, self._asked.include_usage, lambda text: len(encode(text)))
+
+    async def _caller_left(self, gone: asyncio.Future[Any]) -> bool:
+        if self._stand_in.chunk_seconds:
+            await asyncio.wait([gone], timeout=self._stand_in.chunk_seconds)
+        else:
+            # One turn of the loop, or nobody could notice that the caller left.
+            await asyncio.sleep(0)
+        return gone.done()
+
+    def _encoded(self, event: Event) -> bytes:
+        if self._zip is None:
+            return event.data
+        return self._zip.compress(event.data) + self._zip.flush(zlib.Z_SYNC_FLUSH)
+
+    def _last(self) -> bytes:
+        return self._zip.flush() if self._zip is not None else b""
+
+    def _settle(self, sent: int, complete: bool) -> None:
+        bill, done = self._stand_in.bill, self._done
+        bill.aborted += not complete
+        bill.charge(done.model, done.prompt_tokens, done.completion_tokens if complete else sent)
+
+
+class _Silence(Response):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The connection is already reset."""
+
+
+def _error(error: ApiError, headers: dict[str, str] | None = None) -> Response:
+    return Response(error.body, status_code=error.status, media_type="application/json", headers=headers)
+
+
+def _json(value: object) -> Response:
+    return Response(orjson.dumps(value), media_type="application/json")
