@@ -48,7 +48,7 @@ format: setup ## put every file into the house form
 
 bench: setup ## latency and throughput through the real Envoy; needs wrk
 	@command -v wrk >/dev/null || tools/install_wrk
-	@$(BIN)/python tests/bench/run.py $(ARGS)
+	@$(BIN)/python -m tests.bench.run $(ARGS)
 
 proto: setup ## generate the Python code of proto/**/*.proto
 	@$(BIN)/python tools/proto.py
