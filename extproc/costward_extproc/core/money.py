@@ -24,6 +24,13 @@ class Rates:
     output: int
     cached_input: int
     cache_write: int
+    tiers: tuple[tuple[int, Rates], ...] = ()
+    """For long contexts, in ascending order: beyond so many input tokens these rates hold for the whole exchange."""
+
+    def at(self, input_tokens: int) -> Rates:
+        """The rates of an exchange with so many input tokens."""
+        passed = [rates for beyond, rates in self.tiers if input_tokens > beyond]
+        return passed[-1] if passed else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ class Usage:
 
 def cost(usage: Usage, rates: Rates) -> MicroUSD:
     """The price of `usage` in µ$, rounded up once."""
+    rates = rates.at(usage.input)
     plain = max(usage.input - usage.cached_input - usage.cache_write, 0)
     total = (
         plain * rates.input
