@@ -158,6 +158,7 @@ async def test_damage_while_running_is_a_failure_the_core_can_act_on(tmp_path: P
     await filled(path)
     cache = SqliteCache(path, lambda: NOW)
     await cache.database.checkpoint()
+    await cache.database.read(lambda db: db.execute("PRAGMA shrink_memory").fetchone())
     flip_bits(path)
     with pytest.raises(StoreFailure) as failure:
         await cache.near("p", axis(1), 4, NOW)

@@ -51,6 +51,9 @@ CACHE_SCHEMA = Schema(
 ROW_BYTES = 512
 """Columns and index pages of a row besides its text, answer and vector."""
 
+NEWS_ROWS = 1_000
+"""Vectors read at a time: some milliseconds, so that a cold partition delays nobody else's lookup for long."""
+
 CHUNK_ROWS = 500
 """Rows deleted at a time: a few milliseconds in which nobody reads."""
 
@@ -160,17 +163,28 @@ def touch(used: Mapping[str, float], db: sqlite3.Connection) -> None:
 
 
 def _news(db: sqlite3.Connection, partition: str, upto: int, now: float) -> tuple[Rows | None, int]:
+    if upto == 0:
+        upto = _before_newest(db, partition)
     found = db.execute(
         "SELECT seq, vector FROM entry WHERE partition = ? AND seq > ? AND expires_at > ? AND vector IS NOT NULL "
-        f"ORDER BY seq DESC LIMIT {MAX_ROWS}",
+        f"ORDER BY seq LIMIT {NEWS_ROWS}",
         (partition, upto, now),
     ).fetchall()
     if not found:
         return None, 0
-    usable = [(seq, vector) for seq, blob in reversed(found) if (vector := _vector(blob)) is not None]
-    vectors = np.stack([v for _, v in usable]) if usable else np.empty((0, DIMENSIONS), np.float32)
-    seqs = np.array([seq for seq, _ in usable], np.int64)
-    return quantise(seqs, vectors, upto=found[0][0]), len(found) - len(usable)
+    shaped = [(seq, blob) for seq, blob in found if len(blob) == _VECTOR_BYTES]
+    seqs = np.array([seq for seq, _ in shaped], np.int64)
+    vectors = np.frombuffer(b"".join(blob for _, blob in shaped), _VECTOR_TYPE).reshape(-1, DIMENSIONS)
+    usable = _are_unit(vectors)
+    return quantise(seqs[usable], vectors[usable], upto=found[-1][0]), len(found) - int(usable.sum())
+
+
+def _before_newest(db: sqlite3.Connection, partition: str) -> int:
+    """The row number below the newest that a partition in memory has room for."""
+    row = db.execute(
+        f"SELECT seq FROM entry WHERE partition = ? ORDER BY seq DESC LIMIT 1 OFFSET {MAX_ROWS}", (partition,)
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _vectors(
@@ -189,8 +203,14 @@ def _vector(blob: bytes | None) -> NDArray[np.float32] | None:
     if blob is None or len(blob) != _VECTOR_BYTES:
         return None
     vector = np.frombuffer(blob, _VECTOR_TYPE)
-    # A unit vector or junk; the comparison is false for NaN and infinity too.
-    return vector if abs(float(vector @ vector) - 1) < 0.01 else None
+    return vector if _are_unit(vector[None]).all() else None
+
+
+def _are_unit(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Of each row; anything else is junk. False for NaN and infinity too, which may overflow on the way."""
+    with np.errstate(all="ignore"):
+        unit: NDArray[np.bool_] = np.abs(np.einsum("ij,ij->i", vectors, vectors) - 1) < 0.01
+    return unit
 
 
 def _entry(row: Sequence[Any]) -> Entry | None:

@@ -38,8 +38,9 @@ MAX_TOUCHED = 10_000
 MAINTAIN_S = 30.0
 """Expired entries are never served, so removing them is not urgent; the file grows little in half a minute."""
 
-_ATTEMPTS = 5
-"""Learn what is new, search, let go of what is gone, read anew, search again."""
+MAX_STALE = 3
+"""Searches that may propose what is gone: the first drops those rows, the second reads the partition anew, the third
+has met a writer in full swing, and what it found is good enough."""
 
 
 class SqliteCache:
@@ -78,16 +79,16 @@ class SqliteCache:
         return entry
 
     async def near(self, partition: str, vector: Vector, k: int, now: float) -> tuple[Neighbour, ...]:
-        found, stale = Found(), 0
-        for _ in range(_ATTEMPTS):
+        stale = 0
+        while True:
             rows = self.index.partition(partition)
             candidates, upto = await _search(rows, vector), rows.upto
             ask = partial(tables.lookup, partition, upto, candidates.tolist(), vector, k, now)
             found = await self.database.read(ask)
             self.junk += found.junk
-            if found.news is None and not found.gone:
-                break
             stale += bool(found.gone)
+            if found.news is None and (not found.gone or stale == MAX_STALE):
+                break
             self._learn(partition, rows, found, reread=stale > 1)
         for neighbour in found.neighbours:
             self._touch(neighbour.entry, now)

@@ -1,0 +1,173 @@
+"""Decision records reach the log and the file, and no stall of either reaches the caller."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from costward_extproc.adapters import sqlite_records
+from costward_extproc.adapters.line_writer import LineWriter
+from costward_extproc.adapters.sqlite_records import SqliteRecords
+from costward_extproc.core.money import Usage
+from costward_extproc.core.record import Attempt, CacheNote, CapNote, Inputs, Record, RouteNote
+
+RECORD = Record(
+    id="x1",
+    at=1_000_000.25,
+    cluster="c",
+    workload="ns/bot",
+    policy="ns/p",
+    generation=1,
+    snapshot="sha256:0",
+    dialect="openai.chat",
+    asked_model="auto",
+    served_model="gpt-5-mini",
+    rung="small",
+    tenant="ns",
+    user="d1",
+    tier="free",
+    session=None,
+    decision="route",
+    reason="alias",
+    owner="team",
+    task=None,
+    cache=CacheNote("miss", score=0.5),
+    route=RouteNote("r", "small", True),
+    inputs=Inputs(tokens=12, neighbour_scores=(0.25, 0.5)),
+    caps=(CapNote("free/User/Day", 500_000, 1, 2, 1_086_400),),
+    attempts=(Attempt("gpt-5-mini", 200),),
+    usage=Usage(12, 30),
+    price_source="catalogue",
+    reserved=100,
+    cost=63,
+    baseline=400,
+    end="complete",
+    status=200,
+)
+
+
+@pytest.fixture
+def out() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+async def records(tmp_path: Path, out: io.StringIO) -> AsyncIterator[SqliteRecords]:
+    records = SqliteRecords(tmp_path / "records.sqlite", out)
+    yield records
+    records.close()
+
+
+async def test_a_record_is_one_line_and_one_row(records: SqliteRecords, out: io.StringIO) -> None:
+    records.write(RECORD)
+    records.write(replace(RECORD, id="x2"))
+    found = await records.find("x1")
+    assert found is not None
+    assert found["decision"] == "route"
+    assert found["inputs"]["neighbour_scores"] == [0.25, 0.5]
+    assert found["caps"][0]["id"] == "free/User/Day"
+    assert await records.find("x3") is None
+    records.close()
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [line["id"] for line in lines] == ["x1", "x2"]
+    assert lines[0] == found
+
+
+async def test_columns_serve_the_books(records: SqliteRecords) -> None:
+    records.write(RECORD)
+    row = await records.database.read(
+        lambda db: db.execute("SELECT id, at, policy, decision, cost, baseline FROM record").fetchone()
+    )
+    assert row == ("x1", 1_000_000.25, "ns/p", "route", 63, 400)
+
+
+async def test_tail_goes_on_from_a_row(records: SqliteRecords) -> None:
+    for n in range(5):
+        records.write(replace(RECORD, id=f"{n}"))
+    first = await records.tail(limit=3)
+    assert [record["id"] for _, record in first] == ["0", "1", "2"]
+    rest = await records.tail(since=first[-1][0])
+    assert [record["id"] for _, record in rest] == ["3", "4"]
+    assert await records.tail(since=rest[-1][0]) == []
+
+
+@pytest.mark.parametrize("model", ["half a pair \ud800", 'quoted "\n\x00', "模型"])
+async def test_no_model_name_breaks_a_record(records: SqliteRecords, out: io.StringIO, model: str) -> None:
+    records.write(replace(RECORD, asked_model=model, inputs=Inputs(tokens=2**70)))
+    found = await records.find("x1")
+    assert found is not None
+    assert found["asked_model"] == model
+    records.close()
+    assert len(out.getvalue().splitlines()) == 1
+
+
+async def test_only_the_newest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_records, "PRUNE_EVERY", 10)
+    records = SqliteRecords(tmp_path / "records.sqlite", None, max_rows=25)
+    for n in range(100):
+        records.write(replace(RECORD, id=f"{n}"))
+    kept = [record["id"] for _, record in await records.tail()]
+    assert kept == [f"{n}" for n in range(75, 100)]
+    records.close()
+
+
+async def test_records_survive_a_restart(records: SqliteRecords) -> None:
+    records.write(RECORD)
+    records.close()
+    again = SqliteRecords(records.database.path, None)
+    assert await again.find("x1") is not None
+    again.close()
+
+
+async def test_a_stalled_disk_drops_rows_not_lines_and_delays_nobody(
+    records: SqliteRecords, out: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_records, "MAX_BACKLOG", 50)
+    lock = sqlite3.connect(records.database.path, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    start = time.perf_counter()
+    for n in range(500):
+        records.write(replace(RECORD, id=f"{n}"))
+    assert time.perf_counter() - start < 0.5
+    lock.execute("ROLLBACK")
+    lock.close()
+    assert records.dropped_rows >= 400
+    records.close()
+    assert len(out.getvalue().splitlines()) == 500
+
+
+def test_a_stalled_log_drops_lines_and_delays_nobody() -> None:
+    read, write = os.pipe()
+    with open(read) as reader, ThreadPoolExecutor() as pool:
+        with open(write, "w") as stalled:
+            lines = LineWriter(stalled, max_waiting=10)
+            slowest = 0.0
+            for n in range(200):
+                start = time.perf_counter()
+                lines.write(f"{n} " + "x" * 100_000)
+                slowest = max(slowest, time.perf_counter() - start)
+            assert slowest < 0.2
+            assert lines.dropped >= 150
+            rest = pool.submit(reader.readlines)
+            lines.close()
+        written = [int(line.split()[0]) for line in rest.result()]
+    assert written[:3] == [0, 1, 2]
+    assert written == sorted(written)
+    assert len(written) == 200 - lines.dropped
+
+
+def test_a_closed_log_is_counted() -> None:
+    out = io.StringIO()
+    out.close()
+    lines = LineWriter(out)
+    lines.write("a")
+    lines.close()
+    assert lines.dropped == 1
