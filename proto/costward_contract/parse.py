@@ -64,11 +64,19 @@ def _read(document: Document | Unreadable, source: str) -> Parsed:
     found = [report.problem(finding) for finding in document.findings]
     if found and document.data is None:
         return Parsed((), tuple(found))
-    read = [_policy(data, path) for path, data in _objects(document.data)]
-    found += [report.problem(finding) for _, findings in read for finding in findings]
-    # A key that is given twice leaves open which of the two was meant, so nothing of this document is taken.
-    policies = () if document.findings else tuple(policy for policy, _ in read if policy is not None)
+    read = [(_policy(data, base), base) for base, data in _objects(document.data)]
+    found += [report.problem(finding) for (_, findings), _ in read for finding in findings]
+    # A key that is given twice leaves open which of the two was meant, so the policy around it is not taken.
+    unclear = [finding.path for finding in document.findings]
+    policies = tuple(
+        policy for (policy, _), base in read if policy is not None and not any(_overlap(base, path) for path in unclear)
+    )
     return Parsed(policies, tuple(sorted(found, key=lambda problem: problem.line or 0)))
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    """Whether one of two places lies in the other."""
+    return all(left == right for left, right in zip(one, other, strict=False))
 
 
 def _objects(data: object) -> Iterator[tuple[Path, object]]:

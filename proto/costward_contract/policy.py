@@ -169,7 +169,7 @@ class CacheSpec(_Strict):
 
 class WhenSpec(_Strict):
     task_type: scalars.TaskType | None = Field(
-        default=None, description="Equals the request's x-costward-task-type, in any case."
+        default=None, description="Equals the request's x-costward-task-type, upper and lower case told apart."
     )
     tools: StrictBool | None = Field(default=None, description="Whether the request offers tools.")
     min_prompt_tokens: scalars.PromptTokens | None = Field(

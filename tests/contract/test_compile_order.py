@@ -5,7 +5,7 @@ from __future__ import annotations
 from costward_contract.codec import encode
 from costward_contract.compiler import compile_policies
 from costward_contract.policy import CostPolicy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.policy_documents import accepted, minimal
@@ -43,6 +43,7 @@ def test_the_second_of_one_name_is_a_conflict() -> None:
     assert len(verdicts) == len(POLICIES)
 
 
+@settings(deadline=None)
 @given(st.permutations(POLICIES))
 def test_input_order_does_not_matter(shuffled: list[CostPolicy]) -> None:
     snapshot, verdicts = compile_policies(shuffled)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 from costward_contract.quantities import micro_usd, percent_ppm, seconds, similarity_ppm
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -57,6 +57,7 @@ def test_everything_else_is_refused(read: Callable[[str], int], text: str) -> No
         read(text)
 
 
+@settings(deadline=None)
 @given(st.decimals(min_value=0, max_value=999_999_999, places=6, allow_nan=False))
 def test_dollars_are_never_rounded(amount: Decimal) -> None:
     assert micro_usd(f"{amount:f}") == amount * 1_000_000

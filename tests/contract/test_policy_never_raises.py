@@ -12,7 +12,7 @@ import yaml
 from costward_contract.codec import decode, encode
 from costward_contract.compiler import compile_policies
 from costward_contract.parse import Parsed, parse_documents, parse_object
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.policy_documents import RICH
@@ -52,6 +52,7 @@ def is_sound(parsed: Parsed) -> bool:
     return bool(parsed.policies) or bool(parsed.problems)
 
 
+@settings(deadline=None)
 @given(st.text())
 @example("%YAML 99999999999999999999.1\n---\n")
 @example("- !!int 0x_\n- !!int ''\n- !!float ''\n- !!bool x\n")
@@ -61,11 +62,13 @@ def test_any_text(text: str) -> None:
     assert is_sound(parse_documents(text)) or "List" in text
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="{}[]:,-&*!|>'\"#%@`? \n\tab0.~<=", max_size=60))
 def test_any_text_of_yaml_characters(text: str) -> None:
     assert is_sound(parse_documents(text))
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_any_document(document: object) -> None:
     parsed = parse_documents(yaml.safe_dump(document, allow_unicode=True))
@@ -88,6 +91,7 @@ def put(place: Any, path: tuple[str | int, ...], value: object) -> None:
     place[path[-1]] = value
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(places(RICH), key=repr)), VALUES), max_size=3))
 @example([(("apiVersion",), [])])
 @example([(("spec", "tiers", 0, "ladder", 1, "action"), "\x1f")])

@@ -85,6 +85,18 @@ def test_a_key_given_twice_is_told_at_the_second() -> None:
     assert [(p.line, p.path, p.message) for p in parsed.problems] == [(7, "spec.priority", "is given twice")]
 
 
+def test_a_key_given_twice_in_a_list_harms_only_its_policy() -> None:
+    head = "{apiVersion: costward.dev/v1alpha1, kind: CostPolicy"
+    parsed = parse_documents(
+        "{apiVersion: v1, kind: List, items: ["
+        f"{head}, metadata: {{name: a}}, spec: {{owner: {{team: t}}}}}}, "
+        f"{head}, metadata: {{name: b, name: c}}, spec: {{owner: {{team: t}}}}}}]}}"
+    )
+
+    assert [policy.metadata.name for policy in parsed.policies] == ["a"]
+    assert [problem.path for problem in parsed.problems] == ["items[1].metadata.name"]
+
+
 @pytest.mark.parametrize(
     ("field", "shown"),
     [("cache: {mode: Off}", "Off"), ("cache: {ttl: 24}", "24"), ("owner: {team: 1_000.50}", "1_000.50")],

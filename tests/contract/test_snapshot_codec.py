@@ -27,7 +27,7 @@ from costward_contract.snapshot import (
     When,
 )
 from costward_contract.v1 import snapshot_pb2 as pb
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 TEXT = st.text(max_size=8)
@@ -74,18 +74,21 @@ POLICY = Policy(
 SNAPSHOTS = st.lists(POLICIES, max_size=2).map(lambda policies: seal(Snapshot(tuple(policies))))
 
 
+@settings(deadline=None)
 @given(SNAPSHOTS)
 def test_what_is_encoded_is_decoded(snapshot: Snapshot) -> None:
     assert decode(encode(snapshot)) == snapshot
     assert encode(decode(encode(snapshot))) == encode(snapshot)
 
 
+@settings(deadline=None)
 @given(SNAPSHOTS, SNAPSHOTS)
 def test_the_hash_is_the_contents(one: Snapshot, other: Snapshot) -> None:
     assert (one.hash == other.hash) == (one.policies == other.policies)
     assert seal(replace(one, hash="stale")) == one
 
 
+@settings(deadline=None)
 @given(SNAPSHOTS, st.data())
 def test_a_torn_snapshot_is_refused(snapshot: Snapshot, data: st.DataObject) -> None:
     whole = encode(snapshot)
@@ -95,6 +98,7 @@ def test_a_torn_snapshot_is_refused(snapshot: Snapshot, data: st.DataObject) -> 
         decode(whole[:cut])
 
 
+@settings(deadline=None)
 @given(SNAPSHOTS, st.data())
 def test_a_changed_byte_is_refused(snapshot: Snapshot, data: st.DataObject) -> None:
     changed = bytearray(encode(snapshot))
@@ -104,6 +108,7 @@ def test_a_changed_byte_is_refused(snapshot: Snapshot, data: st.DataObject) -> N
         decode(bytes(changed))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_foreign_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(SnapshotError):
