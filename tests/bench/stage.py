@@ -76,7 +76,7 @@ class Stage:
         start_seconds = time.perf_counter() - started
         port = free_port()
         spec = EnvoySpec(
-            upstreams=(Upstream("upstream", ("*",), f"http://127.0.0.1:{self.upstream}"),),
+            upstreams=(Upstream(name="upstream", hosts=("*",), url=f"http://127.0.0.1:{self.upstream}"),),
             sockets=(str(path),),
             listen_port=port,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from costward_contract.snapshot import Policy, Snapshot
@@ -11,6 +11,7 @@ from costward_extproc.cache.entries import Vector
 from costward_extproc.core.caps import Reached
 from costward_extproc.core.decide import Plan
 from costward_extproc.core.events import Headers
+from costward_extproc.core.evolve import evolve
 from costward_extproc.core.identity import Caller
 from costward_extproc.core.ledger import Charge, Position
 from costward_extproc.core.means import Means
@@ -50,7 +51,7 @@ class Slot:
     semantic: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Case:
     frame: Frame
     body: bytes = b""
@@ -81,10 +82,10 @@ class Case:
     warnings: tuple[str, ...] = field(default=())
 
     def but(self, **changes: Any) -> Case:
-        return replace(self, **changes)
+        return evolve(self, **changes)
 
     def warned(self, code: str) -> Case:
-        return self if code in self.warnings else replace(self, warnings=(*self.warnings, code))
+        return self if code in self.warnings else evolve(self, warnings=(*self.warnings, code))
 
     @property
     def policy(self) -> Policy:

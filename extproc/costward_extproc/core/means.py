@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from costward_extproc.core.money import Quote
 
-
 BODY_LIMIT = 32 * 1024 * 1024
 ANSWER_LIMIT = 4 * 1024 * 1024
 

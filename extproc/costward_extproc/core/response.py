@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from costward_extproc.core import notices
 from costward_extproc.core.case import Case
 from costward_extproc.core.events import Effect, PassChunk, PassHeaders, Renew, ResponseBody, ResponseHeaders
+from costward_extproc.core.evolve import evolve
 from costward_extproc.core.money import Usage, cost
 from costward_extproc.core.states import Responding, Step, Upstream
 from costward_extproc.core.transcript import Transcript
@@ -45,10 +44,10 @@ def on_body(state: Responding, event: ResponseBody) -> Step:
     flows, held = event.chunk, b""
     if state.strip:
         flows, held = state.case.frame.dialect.take_out_usage(state.held, event.chunk, event.end)
-    state = replace(state, transcript=state.transcript.add(event.chunk), held=held, ended=event.end)
+    state = evolve(state, transcript=state.transcript.add(event.chunk), held=held, ended=event.end)
     effects: list[Effect] = [PassChunk(None if flows == event.chunk else flows)]
     if state.case.reservation and event.at - state.renewed_at >= _RENEW_EVERY_S:
-        state = replace(state, renewed_at=event.at)
+        state = evolve(state, renewed_at=event.at)
         effects.append(Renew(state.case.frame.id, _seen(state)))
     return state, tuple(effects)
 

@@ -63,7 +63,7 @@ class Upstream:
     case: Case
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Responding:
     """The response is flowing past."""
 
