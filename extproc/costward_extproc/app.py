@@ -90,6 +90,7 @@ async def _services(settings: Settings, telemetry: Telemetry, stack: AsyncExitSt
     if embedder is not None:
         stack.callback(embedder.close)
     await ledger.sweep(time.time())
+    await _warm_up(ledger, cache, embedder)
     for keeper in (ledger.keep(), cache.keep(), snapshots.keep()):
         stack.callback(asyncio.create_task(keeper).cancel)
     telemetry.watch("costward.semantic.up", "1 where the semantic tier can work", lambda: float(embedder is not None))
@@ -128,6 +129,16 @@ def _embedder(model_dir: Path | None, telemetry: Telemetry) -> OnnxEmbedder | No
         log.warning("no semantic tier: %s", failure)
         telemetry.degraded("no-embedder")
         return None
+
+
+async def _warm_up(ledger: SqliteLedger, cache: SqliteCache, embedder: OnnxEmbedder | None) -> None:
+    """Every path once before traffic: a first use loads pages, plans and kernels, which took the first exchange on a
+    busy machine past its deadline."""
+    await ledger.standing((), "")
+    await cache.exact("", "", time.time())
+    if embedder is not None:
+        warm = await embedder.embed("warm up")
+        await cache.near("", warm.vector, 1, time.time())
 
 
 def _counted(telemetry: Telemetry, store: str) -> Callable[[str], None]:

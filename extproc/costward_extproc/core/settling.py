@@ -70,7 +70,9 @@ def _end_answered(state: Responding, at: float) -> Step:
         case = case.warned("usage-estimated")
     price = cost(usage, quote.rates)
     entry = _entry(state, reading, price, at)
-    complete = state.ended and (reading.complete or not _is_success(state.status))
+    # The dialect's own end counts, not the connection's: the official Node SDK hangs up on `[DONE]`, before the last
+    # chunk's end of stream can reach us.
+    complete = reading.complete or (state.ended and not _is_success(state.status))
     end: End = "complete" if complete else "error" if state.ended else "aborted"
     record = record_of(
         case,
@@ -153,7 +155,7 @@ def _entry(state: Responding, reading: Reading, price: int, at: float) -> Entry 
     slot, asked = case.slot, case.asked
     if slot is None or asked is None or asked.last_user_text is None or reading.storable is None:
         return None
-    if not state.ended or state.status != 200 or state.transcript.overflowed:
+    if not reading.complete or state.status != 200 or state.transcript.overflowed:
         return None
     rung = case.plan.rung.name if case.plan and case.plan.rung else None
     return Entry(
