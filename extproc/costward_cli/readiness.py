@@ -28,12 +28,12 @@ async def until_ready(child: Child, probe: Callable[[], Awaitable[bool]], second
         if asyncio.get_running_loop().time() > deadline:
             raise CliError(
                 f"the {child.name} does not answer after {seconds:g} s. Its log ends with:\n{child.tail()}",
-                mend=f"see {child.log}; on a busy machine, try again",
+                mend="on a busy machine, try again; else run `costward doctor`",
             )
         await asyncio.sleep(_POLL_SECONDS)
     raise CliError(
         f"the {child.name} ended with status {child.process.returncode}. Its log ends with:\n{child.tail()}",
-        mend=f"see {child.log}, or run `costward doctor`",
+        mend="correct what the log names, or run `costward doctor`",
     )
 
 

@@ -29,8 +29,8 @@ from costward_cli.problems import CliError
 from costward_cli.readiness import http_ready, until_ready
 from costward_cli.stand_in_process import start_stand_in
 
-_ENVOY_READY_SECONDS = 15.0
-"""It takes half a second; the rest is for a machine that is busy with other work."""
+_READY_SECONDS = 15.0
+"""Envoy takes half a second, the stand-in one; the rest is for a machine that is busy with other work."""
 
 _DECISIONS_KEPT = 10_000
 """Unread decisions per reader, 20 MB at most; a reader that is slower than that loses the oldest."""
@@ -177,15 +177,21 @@ class Stack:
         upstream = spec.upstream or await self._start_stand_in()
         await self._start_data_plane()
         await self._start_envoy(upstream)
+        await self._until_stand_in_ready()
 
     async def _start_stand_in(self) -> str:
         stand_in, url = await start_stand_in(self.run_dir / "stand-in.log", self._spec.stand_in_args)
         self._essential.append(stand_in)
         self._running.push_async_callback(stand_in.stop)
         self.stand_in_url = url
-        async with httpx.AsyncClient(base_url=url) as client:
-            await until_ready(stand_in, lambda: http_ready(client, "/_stand_in/ready"), _ENVOY_READY_SECONDS)
         return url
+
+    async def _until_stand_in_ready(self) -> None:
+        """Last, because its socket listens from the start: it loads while the others do."""
+        if self.stand_in_url is None:
+            return
+        async with httpx.AsyncClient(base_url=self.stand_in_url) as client:
+            await until_ready(self._essential[0], lambda: http_ready(client, "/_stand_in/ready"), _READY_SECONDS)
 
     async def _start_data_plane(self) -> None:
         self._data_plane = DataPlane(
@@ -211,7 +217,7 @@ class Stack:
         transport = httpx.AsyncHTTPTransport(uds=str(self.run_dir / "envoy.sock"))
         admin = self._admin = httpx.AsyncClient(transport=transport, base_url="http://envoy")
         self._running.push_async_callback(admin.aclose)
-        await until_ready(envoy, lambda: http_ready(admin, "/ready"), _ENVOY_READY_SECONDS)
+        await until_ready(envoy, lambda: http_ready(admin, "/ready"), _READY_SECONDS)
         self.base_url = f"http://{self._spec.listen_host}:{await self._listening_port(admin)}/v1"
 
     async def _listening_port(self, admin: httpx.AsyncClient) -> int:

@@ -23,6 +23,9 @@ _FRENCH = re.compile(r"\b(answer|reply|respond) in french\b", re.IGNORECASE)
 
 UNKNOWN = "unknown"
 
+_DEEPEST = 10
+"""Objects inside objects that an answer fills: OpenAI allows ten levels too."""
+
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
@@ -92,21 +95,21 @@ def _language(request: ChatRequest) -> str:
     return "En français : " if any(_FRENCH.search(text) for text in systems) else ""
 
 
-def _fill(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
+def _fill(schema: Mapping[str, Any], text: str, depth: int = 0) -> dict[str, Any]:
     """The smallest object that fits the schema's properties; without a schema, the answer alone."""
     properties = schema.get("properties")
     if not isinstance(properties, dict) or not properties:
         return {"answer": text}
-    return {name: _value(sub if isinstance(sub, dict) else {}, text) for name, sub in properties.items()}
+    return {name: _value(sub if isinstance(sub, dict) else {}, text, depth + 1) for name, sub in properties.items()}
 
 
-def _value(schema: Mapping[str, Any], text: str) -> Any:
-    if schema.get("enum"):
-        return schema["enum"][0]
-    kinds = schema.get("type", "string")
-    match kinds[0] if isinstance(kinds, list) else kinds:
+def _value(schema: Mapping[str, Any], text: str, depth: int) -> Any:
+    choices, kinds = schema.get("enum"), schema.get("type", "string")
+    if isinstance(choices, list) and choices:
+        return choices[0]
+    match kinds[0] if isinstance(kinds, list) and kinds else kinds:
         case "object":
-            return _fill(schema, text) if schema.get("properties") else {}
+            return _fill(schema, text, depth) if schema.get("properties") and depth < _DEEPEST else {}
         case "array":
             return []
         case "integer" | "number":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import cache
 from typing import Any
 
 import splintr
@@ -12,13 +13,21 @@ from starlette.types import Scope
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from costward_cli.stand_in.app import StandIn
+from costward_cli.stand_in.completion import Tokenizer
 from costward_cli.stand_in.knowledge import Knowledge, everyday
+
+
+@cache
+def _tokenizer() -> Tokenizer:
+    """Read once a process: it takes a third of a second and never changes."""
+    tokenizer: Tokenizer = splintr.Tokenizer.from_pretrained("o200k_base")
+    return tokenizer
 
 
 def new_stand_in(labels: dict[str, str] | None = None, *, chunk_ms: float = 15.0, require_key: bool = False) -> StandIn:
     return StandIn(
         knowledge=Knowledge(everyday(), labels or {}),
-        tokenizer=splintr.Tokenizer.from_pretrained("o200k_base"),
+        tokenizer=_tokenizer(),
         clock=time.time,
         chunk_seconds=chunk_ms / 1000,
         require_key=require_key,

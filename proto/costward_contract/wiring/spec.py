@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ MAX_SOCKET_PATH_BYTES = 107
 """`sun_path` has 108 bytes on Linux, one of them the closing zero."""
 
 MIB = 1024 * 1024
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_HOST = re.compile(r"[A-Za-z0-9._:-]+")
+"""A DNS name or an address; what else a URL may hold would end up in Envoy's config as it is."""
 
 
 class WiringError(ValueError):
@@ -143,7 +148,7 @@ def _repeated(kind: str, values: list[str]) -> list[str]:
 def _upstream_problems(upstream: Upstream) -> list[str]:
     where = f"upstream {upstream.name!r}"
     problems = []
-    if not upstream.name.replace("-", "").replace("_", "").isalnum():
+    if not _NAME.fullmatch(upstream.name):
         problems.append(f"{where}: a name has only letters, digits, '-' and '_'")
     if not upstream.hosts:
         problems.append(f"{where}: no host is given, so nothing would reach it; '*' means all")
@@ -153,7 +158,7 @@ def _upstream_problems(upstream: Upstream) -> list[str]:
     except ValueError:
         # The parser's own words would repeat the URL, which may hold a password.
         return [*problems, f"{where}: its URL has no valid host or port; write it like https://api.openai.com/v1"]
-    if given[0] not in ("http", "https") or not given[1]:
+    if given[0] not in ("http", "https") or not _HOST.fullmatch(given[1] or ""):
         problems.append(f"{where}: its URL must be http(s)://host[:port][/base], for example https://api.openai.com/v1")
     if parts.query or parts.fragment or parts.username is not None:
         problems.append(f"{where}: its URL has a query, a fragment or credentials; only host, port and path are used")
