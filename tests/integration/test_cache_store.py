@@ -157,6 +157,7 @@ async def test_forgetting_selects_by_all_given_fields(cache: SqliteCache, select
     cache.put(entry("3", vector(0, 0.8), policy="ns/b", model="m1"))
     assert await near(cache, vector(0)) == ["1", "2", "3"]
     assert await cache.forget(selector) == 3 - len(left)
+    assert len(cache.index) == 0, "the vectors of forgotten texts leave the memory too"
     assert await near(cache, vector(0)) == left
 
 

@@ -147,6 +147,7 @@ async def test_a_settled_exchange_is_not_renewed(ledger: SqliteLedger, clock: Cl
     await ledger.reserve(asks("1", 8, cap("a", 10)))
     ledger.settle(ends("1", 3))
     ledger.renew("1", 7)
+    assert ledger.open_reservations == 0
     await ledger.flush()
     assert await ledger.sweep(clock.now + 1_000) == 0
     assert await stand(ledger, cap("a", 10)) == [(3, 0)]

@@ -99,14 +99,15 @@ async def test_a_cancelled_caller_does_not_stop_its_job(db: Database) -> None:
     hold = Event()
     blocker = asyncio.ensure_future(db.read(lambda _c: hold.wait(5)))
     await asyncio.sleep(0.02)
-    gone = asyncio.ensure_future(db.run(insert(7)))
+    gone, stays = (asyncio.ensure_future(db.run(insert(x))) for x in (7, 8))
     await asyncio.sleep(0)
     gone.cancel()
     hold.set()
     await blocker
+    assert await asyncio.wait_for(stays, 1) == 8
     with pytest.raises(asyncio.CancelledError):
         await gone
-    assert await db.read(rows) == [7]
+    assert await db.read(rows) == [7, 8]
 
 
 async def test_close_finishes_what_is_queued(tmp_path: Path, failures: list[str]) -> None:

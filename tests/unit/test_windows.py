@@ -96,5 +96,15 @@ def test_a_skipped_date_leaves_no_gap() -> None:
     assert (start, end) == (at("2011-12-29", "Pacific/Apia"), at("2011-12-31", "Pacific/Apia"))
 
 
+def test_a_midnight_inside_a_jump_of_the_clocks_leaves_no_gap() -> None:
+    """In Toronto, clocks went from 23:30 to 0:30: the first half hour on the clock of the new day has no midnight."""
+    jump = at("1919-03-30T23:30", "America/Toronto")
+    for now in range(int(jump) - 7_200, int(jump) + 7_200, 300):
+        start, end = window_of("Day", now, "America/Toronto")
+        assert end is not None
+        assert start <= now < end
+        assert window_of("Day", end - 1, "America/Toronto") == (start, end)
+
+
 def test_a_lifetime_never_ends() -> None:
     assert window_of("Lifetime", 1.7e9, "Europe/Berlin") == (0, None)

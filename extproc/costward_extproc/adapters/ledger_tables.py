@@ -199,7 +199,7 @@ def typical(outputs: Sequence[int]) -> int | None:
 
 
 def _keys(charges: Iterable[Charge]) -> str:
-    return json.dumps(list(dict.fromkeys(charge.key for charge in charges)))
+    return json.dumps([charge.key for charge in charges])
 
 
 def _drop_after(charge: Charge, now: float) -> int | None:

@@ -166,7 +166,8 @@ class VectorIndex:
 
     def drop(self, name: str) -> None:
         """Let go of a partition: it will be read anew."""
-        if partition := self._partitions.pop(name, None):
+        partition = self._partitions.pop(name, None)
+        if partition is not None:
             self.nbytes -= partition.nbytes
 
     def clear(self) -> None:
