@@ -27,7 +27,7 @@ from starlette.routing import Route
 
 from tests.fakes.echo_upstream import echo_app, serving
 from tests.fakes.fake_data_plane import FakeDataPlane, Handler, let_pass
-from tests.fakes.running_envoy import RunningEnvoy, running_envoy
+from tests.fakes.running_envoy import Edit, RunningEnvoy, running_envoy
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +57,7 @@ async def wired(
     data_plane: bool = True,
     failure_mode_allow: bool = True,
     base_path: str = "",
+    edit: Edit = lambda _: None,
 ) -> AsyncIterator[Path2Provider]:
     socket = str(folder / "x.sock")
     async with contextlib.AsyncExitStack() as stack:
@@ -69,7 +70,7 @@ async def wired(
             admin_socket=str(folder / "admin.sock"),
             failure_mode_allow=failure_mode_allow,
         )
-        envoy = await stack.enter_async_context(running_envoy(spec, folder))
+        envoy = await stack.enter_async_context(running_envoy(spec, folder, edit))
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=envoy.url, timeout=20))
         yield Path2Provider(envoy, fake, client)
 
@@ -145,8 +146,16 @@ async def test_our_request_headers_stay_here_also_when_the_data_plane_is_down(fo
     assert "x-costward-task" not in response.json()["headers"]
 
 
+def callers_are_internal(bootstrap: dict[str, Any]) -> None:
+    """As meshes and older Envoys see them: Envoy then believes more of what they send."""
+    filters = bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"]
+    filters[0]["typed_config"]["internal_address_config"] = {
+        "cidr_ranges": [{"address_prefix": "127.0.0.0", "prefix_len": 8}]
+    }
+
+
 async def test_the_request_id_is_never_the_callers(folder: Path) -> None:
-    async with wired(folder) as setup:
+    async with wired(folder, edit=callers_are_internal) as setup:
         response = await setup.client.post(CHAT, json=BODY, headers={"x-request-id": "mine"})
         assert setup.data_plane is not None
         seen = setup.data_plane.streams[0].header("x-request-id")
@@ -155,8 +164,8 @@ async def test_the_request_id_is_never_the_callers(folder: Path) -> None:
 
 
 async def test_a_callers_envoy_controls_are_not_obeyed(folder: Path) -> None:
-    async with wired(folder) as setup:
-        sent = {"x-envoy-upstream-rq-timeout-ms": "1", "x-envoy-max-retries": "9"}
+    async with wired(folder, edit=callers_are_internal) as setup:
+        sent = {"x-envoy-upstream-rq-timeout-ms": "50", "x-envoy-max-retries": "9", "x-echo-delay-ms": "300"}
         response = await setup.client.post(CHAT, json=BODY, headers=sent)
     assert response.status_code == 200
     assert "x-envoy-max-retries" not in response.json()["headers"]

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 async def _echo(request: Request) -> Response:
     body = await request.body()
+    await asyncio.sleep(int(request.headers.get("x-echo-delay-ms", 0)) / 1000)
     seen = {
         "method": request.method,
         "path": request.url.path,

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from costward_cli import child
 from costward_cli.envoy import envoy_binary
 from costward_contract.wiring import EnvoySpec, envoy_bootstrap
+
+Edit = Callable[[dict[str, Any]], None]
 
 
 @dataclass
@@ -27,11 +30,13 @@ class RunningEnvoy:
 
 
 @contextlib.asynccontextmanager
-async def running_envoy(spec: EnvoySpec, folder: Path) -> AsyncIterator[RunningEnvoy]:
-    """`spec` must have an admin socket and listen on port 0."""
+async def running_envoy(spec: EnvoySpec, folder: Path, edit: Edit = lambda _: None) -> AsyncIterator[RunningEnvoy]:
+    """`spec` must have an admin socket and listen on port 0. `edit` changes the bootstrap in place."""
     assert spec.admin_socket is not None
     config = folder / "envoy.json"
-    config.write_text(json.dumps(envoy_bootstrap(spec)))
+    bootstrap = envoy_bootstrap(spec)
+    edit(bootstrap)
+    config.write_text(json.dumps(bootstrap))
     command = [str(envoy_binary()), "-c", str(config), "--disable-hot-restart", "--concurrency", "1", "-l", "warning"]
     process = await child.start("envoy", command, log=folder / "envoy.log")
     transport = httpx.AsyncHTTPTransport(uds=spec.admin_socket)

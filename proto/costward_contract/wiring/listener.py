@@ -60,8 +60,8 @@ def _connection_manager(spec: EnvoySpec, digest: str) -> HttpConnectionManager:
             # The provider needs none of Envoy's own headers, and they would tell it how we are built.
             HttpFilter(name="envoy.filters.http.router", typed_config=Any.pack(Router(suppress_envoy_headers=True))),
         ],
-        # x-request-id names one exchange in our books, so it is always Envoy's. Its own reset of the header is for
-        # external addresses only, and here callers are internal ones: take theirs away before Envoy looks.
+        # x-request-id names one exchange in our books, so it is always Envoy's. Envoy resets a caller's only where it
+        # takes the address for external, which differs between releases: take it away first, whoever calls.
         early_header_mutation_extensions=[_forget_callers_controls()],
         generate_request_id=True,
         use_remote_address=True,
