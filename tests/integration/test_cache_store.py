@@ -214,13 +214,13 @@ async def test_a_stalled_disk_drops_entries_instead_of_filling_memory(path: Path
 
 
 async def test_large_partitions_are_searched_beside_the_loop(
-    cache: SqliteCache, monkeypatch: pytest.MonkeyPatch
+    cache: SqliteCache,
 ) -> None:
-    monkeypatch.setattr(sqlite_cache, "SEARCH_ON_LOOP_ROWS", 10)
-    for n in range(100):
-        cache.put(entry(f"{n}", vector(n % 300)))
+    rest = sqlite_cache.SEARCH_ON_LOOP_ROWS
+    for n in range(rest + 100):
+        cache.put(entry(f"{n}", vector(200) if n < rest else vector(n - rest)))
     results = await asyncio.gather(*(near(cache, vector(n), k=1) for n in range(100)))
-    assert results == [[f"{n}"] for n in range(100)]
+    assert results == [[f"{rest + n}"] for n in range(100)]
 
 
 async def test_concurrent_searches_of_a_cold_partition_agree(cache: SqliteCache, path: Path) -> None:
