@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from costward_cli.commands.demo import demo
 from costward_cli.commands.doctor import doctor
 from costward_cli.commands.envoy_config import envoy_config
+from costward_cli.commands.replay import replay
 from costward_cli.commands.stand_in import stand_in
+from costward_cli.commands.up import up
 
 app = typer.Typer(
     name="costward",
@@ -19,6 +22,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.command("demo")(demo)
+app.command("up")(up)
 app.command("envoy-config")(envoy_config)
 app.command("stand-in")(stand_in)
 app.command("doctor")(doctor)
+app.command("replay")(replay)

@@ -145,16 +145,20 @@ class Conversation:
             effects = await self._results(operations) if operations else ()
 
     async def _perform(self, effects: tuple[Effect, ...]) -> list[Operation]:
-        """Replies are written and background work is queued, in order; operations are returned."""
-        operations: list[Operation] = []
-        for effect in effects:
-            if isinstance(effect, _OPERATIONS):
-                operations.append(effect)
-            elif isinstance(effect, _BACKGROUND):
-                self._queue(effect)
-            else:
-                await self._reply(effect)
-        return operations
+        """The reply goes out first, then background work is queued; operations are returned.
+
+        Envoy may end the stream as soon as it has our answer, which cancels the very write that gave it: accounting
+        must not depend on the write's return.
+        """
+        try:
+            for effect in effects:
+                if not isinstance(effect, _OPERATIONS + _BACKGROUND):
+                    await self._reply(effect)
+        finally:
+            for effect in effects:
+                if isinstance(effect, _BACKGROUND):
+                    self._queue(effect)
+        return [effect for effect in effects if isinstance(effect, _OPERATIONS)]
 
     async def _reply(self, effect: Reply) -> None:
         if isinstance(effect, LetGo):
