@@ -13,8 +13,9 @@ cached: refilling takes about a thousandth of the work in between."""
 class SplintrTokens:
     """Implements `ports.Tokens`. Safe to call from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, cached_characters: int = CACHED_CHARACTERS) -> None:
         self._tokenizer = splintr.Tokenizer.from_pretrained("o200k_base")
+        self._cached_characters = cached_characters
         self._since_cleared = 0
 
     def count(self, text: str) -> int:
@@ -27,9 +28,15 @@ class SplintrTokens:
             readable = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             return len(self._tokenizer.encode_ordinary(readable))
 
+    @property
+    def remembered(self) -> int:
+        """Pieces of text that the tokenizer keeps."""
+        pieces: int = self._tokenizer.cache_len
+        return pieces
+
     def _bound_cache(self, characters: int) -> None:
         # Unlocked on purpose: two threads that race here clear twice or a little late, and neither matters.
         self._since_cleared += characters
-        if self._since_cleared > CACHED_CHARACTERS:
+        if self._since_cleared > self._cached_characters:
             self._tokenizer.clear_cache()
             self._since_cleared = characters

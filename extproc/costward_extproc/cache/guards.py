@@ -21,7 +21,7 @@ _LATIN_ENOUGH = re.compile(r"[\x00-\u024f\u1e00-\u1eff\u2000-\u2bff\ufe00-\ufe0f
 def veto(asked: str, cached: str) -> str | None:
     """Why the answer to `cached` must not serve `asked`, or None. Symmetric.
 
-    Pure, about 100 µs for two texts of 100 characters. Reasons: code, language, ids, numbers, dates, negation,
+    Pure, about 100 µs for two texts of 100 characters. Reasons: ids, code, language, numbers, dates, negation,
     polarity, question, entities, order.
     """
     if asked == cached:
@@ -50,7 +50,8 @@ _TIME_SENSITIVE = re.compile(
     r"|current(?! accounts?\b)"
     r"|(?:this|next|last|past|coming) (?:\w+ )?(?:hour|day|night|week|weekend|month|quarter|year|season|morning"
     r"|afternoon|evening|monday|tuesday|wednesday|thursday|friday|saturday|sunday)s?"
-    r"|(?:what|which) (?:time|day|date|year) is it|what(?:'s|\u2019s|s| is) the (?:time|date|year)"
+    r"|(?:what|which) (?:time|day|date|year) is it"
+    r"|what(?:'s|\u2019s|s| is) the (?:time|date|year)(?=\W*\Z| (?:in|now|there|right)\b)"
     r"|days? (?:until|till|left|since)|how long (?:until|till|ago)|still (?:open|available|in stock|alive|valid)"
     r"|live (?:scores?|stream|updates?)|scores? of|who is winning|in stock|on sale"
     r"|(?:stock|share|crypto|bitcoin|btc|ethereum|eth|gold|silver|oil|gas|petrol|fuel|house) prices?"
@@ -157,11 +158,10 @@ _SAME_QUESTION = frozenset(
 )
 """`How do I reset it` and `what are the steps to reset it` are one question; `where` and `when` are not."""
 
-_NOUN_KINDS = {
-    **dict.fromkeys(["time", "date", "day", "year", "month"], "when"),
-    **dict.fromkeys(["reason", "reasons", "causes", "cause"], "why"),
-}
-"""`what time` asks when."""
+_TIMES = frozenset({"time", "date", "day", "year", "month"})
+"""`What time` asks when."""
+_REASONS = frozenset({"reason", "reasons", "cause", "causes"})
+"""`What causes` and `what is the main reason` ask why."""
 
 
 def _kind(facts: Facts) -> str:
@@ -169,15 +169,16 @@ def _kind(facts: Facts) -> str:
     texts = facts.words
     for at, text in enumerate(texts):
         if text in lx.ASKING:
-            return _asked(text, texts[at + 1] if at + 1 < len(texts) else "")
+            return _asked(text, texts[at + 1 : at + 5])
     return "whether" if texts and texts[0] in lx.AUXILIARIES else ""
 
 
-def _asked(word: str, following: str) -> str:
+def _asked(word: str, following: Sequence[str]) -> str:
+    after = following[0] if following else ""
     if word == "how":
-        return following if following in lx.MEASURES or following == "much" else "why" if following == "come" else "how"
+        return "why" if after == "come" else after if after in lx.MEASURES or after == "much" else "how"
     if word in ("what", "which"):
-        return _NOUN_KINDS.get(following, word)
+        return "when" if after in _TIMES else word if _REASONS.isdisjoint(following) else "why"
     return "who" if word.startswith("who") else word
 
 
@@ -191,7 +192,7 @@ def _entities(one: Facts, other: Facts) -> bool:
 
 def _one_word_swapped(one: Facts, other: Facts) -> bool:
     """Without capitals any word may be the name: `capital of france` and `capital of spain`."""
-    mine, yours = (set(map(stem, facts.words)) - lx.COMMON for facts in (one, other))
+    mine, yours = ({stem(word) for word in facts.words if word not in lx.COMMON} for facts in (one, other))
     return len(mine - yours) == 1 == len(yours - mine)
 
 
@@ -205,9 +206,9 @@ def _texts(facts: Facts) -> set[str]:
 
 
 _RULES: tuple[tuple[str, Callable[[Facts, Facts], bool]], ...] = (
+    ("ids", _ids),
     ("code", _code),
     ("language", _language),
-    ("ids", _ids),
     ("numbers", _numbers),
     ("dates", _dates),
     ("negation", _negation),
