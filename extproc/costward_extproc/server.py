@@ -112,7 +112,7 @@ class Conversation:
         self._state: State = exchange.begin(
             services.new_id(), services.snapshots.current, services.workload, services.means
         )
-        self._deadline = asyncio.get_running_loop().time() + services.deadline_s
+        self._deadline = 0.0
         self._bytes_seen = 0
         self._let_go = False
 
@@ -132,6 +132,9 @@ class Conversation:
         return self._let_go or ended or isinstance(self._state, Finished)
 
     async def _handle(self, event: Event) -> None:
+        # Counted from the message that Envoy waits to have answered: the time that a caller takes to send its body is
+        # not ours, and a slow one must not find the caps out of reach.
+        self._deadline = asyncio.get_running_loop().time() + self._services.deadline_s
         size = len(getattr(event, "chunk", b""))
         self._bytes_seen += size
         if size > OFF_LOOP_BYTES and isinstance(event, RequestBody):
