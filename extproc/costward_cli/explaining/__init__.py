@@ -1,0 +1,1 @@
+"""One record, told to a person: in a sentence, and in full."""
