@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,10 +98,14 @@ class Case:
 
 
 def quote_of(case: Case, model: str) -> Quote:
+    return quoted_by(case.policy, case.means.quote, model)
+
+
+def quoted_by(policy: Policy, catalogue: Callable[[str], Quote], model: str) -> Quote:
     """Rates of `model` for this policy: its own price for a rung of its ladder, else the catalogue's."""
-    for rung in case.policy.models:
+    for rung in policy.models:
         if rung.model == model and rung.price is not None:
             price = rung.price
             cached = price.input if price.cached_input is None else price.cached_input
             return Quote(model, Rates(price.input, price.output, cached, price.input), "policy")
-    return case.means.quote(model)
+    return catalogue(model)

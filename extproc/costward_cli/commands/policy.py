@@ -1,0 +1,97 @@
+"""`costward policy`: is it right, and what will it do?"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from costward_cli.problems import CliError
+
+if TYPE_CHECKING:
+    from costward_extproc.core.identity import Workload
+
+    from costward_cli.policy.account import Account, Asking
+
+policy = typer.Typer(help="Check policy files, and tell what they will do.", no_args_is_help=True)
+
+_Files = Annotated[list[Path], typer.Argument(help="Policy files; several are taken together.", show_default=False)]
+_Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
+
+
+@policy.command()
+def check(files: _Files, as_json: _Json = False) -> None:
+    """List all that is wrong, each with its place, what is there and what is allowed. Ends with status 1 if any is.
+
+    A running data plane takes a policy file that passes this check, and keeps the last good one otherwise.
+    """
+    from costward_cli.policies import read_files
+
+    reading = read_files(files)
+    good = [compiled.ref for compiled in reading.snapshot.policies]
+    if as_json:
+        problems = [dataclasses.asdict(problem) for problem in reading.problems]
+        typer.echo(json.dumps({"ok": not problems, "policies": good, "problems": problems}, indent=2))
+    else:
+        for problem in reading.problems:
+            typer.echo(str(problem))
+        count = len(reading.problems)
+        found = "nothing is wrong" if not count else "1 problem" if count == 1 else f"{count} problems"
+        typer.echo(f"{found}; accepted: {', '.join(good) or 'no policy'}", err=bool(count))
+    if reading.problems:
+        raise typer.Exit(1)
+
+
+@policy.command()
+def explain(
+    files: _Files,
+    user: Annotated[str | None, typer.Option(help="The caller's user, as its header would carry it.")] = None,
+    tier: Annotated[str | None, typer.Option(help="The caller's tier, as its header would carry it.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model or alias asked for; default: each that is known.")] = None,
+    task_type: Annotated[str | None, typer.Option(help="The request's x-costward-task-type.")] = None,
+    tools: Annotated[bool, typer.Option("--tools", help="The request offers tools.")] = False,
+    # A hundred: a short question with a short system prompt.
+    prompt_tokens: Annotated[int, typer.Option(help="Tokens of the prompt.", min=0)] = 100,
+    workload: Annotated[
+        str, typer.Option(help="CLUSTER/NAMESPACE/SERVICE-ACCOUNT that calls.")
+    ] = "local/default/local",
+    as_json: _Json = False,
+) -> None:
+    """Tell in plain words what a policy does for one caller, by the functions that decide in the data plane."""
+    # Loads the price list, which takes a second: not for --help.
+    from costward_extproc.adapters.prices import CataloguePrices
+
+    from costward_cli.policies import compile_files
+    from costward_cli.policy.account import Asking, account
+
+    snapshot = compile_files(files)
+    asking = Asking(_workload(workload), user, tier, model, task_type, tools, prompt_tokens)
+    told = account(snapshot, asking, CataloguePrices().quote, time.time())
+    _print(told, asking, as_json)
+
+
+def _print(told: Account | None, asking: Asking, as_json: bool) -> None:
+    from costward_cli.policy.show import shown
+
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(told) if told is not None else None, indent=2))
+    elif told is not None:
+        Console().print(shown(told))
+    else:
+        typer.echo(f"No policy governs {asking.workload}: its requests pass untouched and uncounted.")
+
+
+def _workload(given: str) -> Workload:
+    from costward_extproc.core.identity import Workload
+
+    parts = given.split("/")
+    if len(parts) != 3 or not all(parts):
+        raise CliError(
+            f"--workload {given[:80]!r} is not CLUSTER/NAMESPACE/SERVICE-ACCOUNT", mend="local/default/local"
+        )
+    return Workload(*parts)
