@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sys
+
+import uvloop
 
 from costward_extproc.adapters.file_snapshots import PolicyFileError
 from costward_extproc.app import run
@@ -17,7 +18,7 @@ def main() -> None:
     """Standard output carries decision lines alone; logs go to standard error."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        asyncio.run(run(Settings.from_env(os.environ)))
+        uvloop.run(run(Settings.from_env(os.environ)))
     except (SettingsError, PolicyFileError) as error:
         for problem in error.problems:
             logging.getLogger("costward").error("%s", problem)

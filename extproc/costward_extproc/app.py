@@ -25,6 +25,7 @@ from costward_extproc.adapters.prices import CataloguePrices
 from costward_extproc.adapters.sqlite_cache import SqliteCache
 from costward_extproc.adapters.sqlite_ledger import SqliteLedger
 from costward_extproc.adapters.sqlite_records import SqliteRecords
+from costward_extproc.adapters.sqlite_thread import StoreThread
 from costward_extproc.adapters.telemetry import Telemetry
 from costward_extproc.adapters.tokens import SplintrTokens
 from costward_extproc.admin import Admin
@@ -77,11 +78,15 @@ async def _services(settings: Settings, telemetry: Telemetry, stack: AsyncExitSt
     # Loading takes most of the start: the model and the price list load while the stores open.
     model = asyncio.create_task(asyncio.to_thread(_embedder, settings.model_dir, telemetry))
     prices = asyncio.create_task(asyncio.to_thread(CataloguePrices))
-    ledger = SqliteLedger(state / "ledger.sqlite", time.time, settings.lease_s, _counted(telemetry, "ledger"))
+    # One thread for all files: a request asks ledger and cache at once, and is woken once.
+    stores = StoreThread()
+    ledger = SqliteLedger(state / "ledger.sqlite", time.time, settings.lease_s, _counted(telemetry, "ledger"), stores)
     stack.callback(ledger.close)
-    cache = SqliteCache(state / "cache.sqlite", time.time, on_failure=_counted(telemetry, "cache"))
+    cache = SqliteCache(state / "cache.sqlite", time.time, on_failure=_counted(telemetry, "cache"), thread=stores)
     stack.callback(cache.close)
-    records = SqliteRecords(state / "records.sqlite", sys.stdout, on_failure=_counted(telemetry, "records"))
+    records = SqliteRecords(
+        state / "records.sqlite", sys.stdout, on_failure=_counted(telemetry, "records"), thread=stores
+    )
     stack.callback(records.close)
     threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="step")
     stack.callback(threads.shutdown)

@@ -34,8 +34,10 @@ class CacheStore(Protocol):
         """The live entry under this key. Raises PortFailure."""
         ...
 
-    async def near(self, partition: str, vector: Vector, k: int, now: float) -> tuple[Neighbour, ...]:
-        """The k live entries nearest by cosine, best first. Raises PortFailure."""
+    async def near(
+        self, partition: str, vector: Vector, k: int, now: float, at_least: float = -1.0
+    ) -> tuple[Neighbour, ...]:
+        """The k live entries nearest by cosine among those that reach `at_least`, best first. Raises PortFailure."""
         ...
 
     def put(self, entry: Entry) -> None:

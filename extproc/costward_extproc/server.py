@@ -132,9 +132,6 @@ class Conversation:
         return self._let_go or ended or isinstance(self._state, Finished)
 
     async def _handle(self, event: Event) -> None:
-        # Counted from the message that Envoy waits to have answered: the time that a caller takes to send its body is
-        # not ours, and a slow one must not find the caps out of reach.
-        self._deadline = asyncio.get_running_loop().time() + self._services.deadline_s
         size = len(getattr(event, "chunk", b""))
         self._bytes_seen += size
         if size > OFF_LOOP_BYTES and isinstance(event, RequestBody):
@@ -143,6 +140,8 @@ class Conversation:
             self._state, effects = step
         else:
             self._state, effects = exchange.step(self._state, event)
+        # Counted from here: a body that was slow to arrive, or is long to read, must not find the caps out of reach.
+        self._deadline = asyncio.get_running_loop().time() + self._services.deadline_s
         while effects:
             operations = await self._perform(effects)
             effects = await self._results(operations) if operations else ()
@@ -211,7 +210,8 @@ class Conversation:
                 return await services.embedder.embed(operation.text)
             case FindNear():
                 now = services.clock()
-                return await services.cache.near(operation.partition, operation.vector, operation.k, now)
+                place, vector = operation.partition, operation.vector
+                return await services.cache.near(place, vector, operation.k, now, operation.at_least)
             case Reserve():
                 return await services.ledger.reserve(operation.reservation)
             case _:

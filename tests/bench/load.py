@@ -80,7 +80,17 @@ def run(
     script = folder / "load.lua"
     script.write_text(_SCRIPT % {"words": WORDS, "fixed": fixed, "seed": seed, "path": path})
     before = _cpu(process)
-    command = [wrk_binary(), "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(script), url]
+    command = [
+        wrk_binary(),
+        "-t1",
+        f"-c{connections}",
+        f"-d{max(round(seconds), 1)}s",
+        "--timeout",
+        "10s",
+        "-s",
+        str(script),
+        url,
+    ]
     printed = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=True).stdout
     line = next(line for line in printed.splitlines() if line.startswith("RESULT "))
     p50, p99, rps, requests, bad = line.split()[1:]

@@ -44,8 +44,10 @@ class Ports:
     async def exact(self, partition: str, key: str, now: float) -> Entry | None:
         return await self._perform(FindExact(partition, key))  # type: ignore[no-any-return]
 
-    async def near(self, partition: str, vector: Vector, k: int, now: float) -> tuple[Neighbour, ...]:
-        return await self._perform(FindNear(partition, vector, k))  # type: ignore[no-any-return]
+    async def near(
+        self, partition: str, vector: Vector, k: int, now: float, at_least: float = -1.0
+    ) -> tuple[Neighbour, ...]:
+        return await self._perform(FindNear(partition, vector, k, at_least))  # type: ignore[no-any-return]
 
     async def embed(self, text: str) -> Embedding:
         return await self._perform(Embed(text))  # type: ignore[no-any-return]

@@ -13,14 +13,19 @@ from typing import Any
 import numpy as np
 from costward_contract.snapshot import (
     CachePolicy,
+    Cap,
+    CapSubject,
     Identity,
+    LadderStep,
     MicroUSD,
+    OnFailure,
     Owner,
     Policy,
     RoutingPolicy,
     Rung,
     Snapshot,
     Tier,
+    Window,
 )
 from costward_extproc.cache.entries import DIMENSIONS, Embedding, Entry, Neighbour
 from costward_extproc.core import exchange
@@ -53,7 +58,7 @@ from costward_extproc.core.events import (
     Write,
 )
 from costward_extproc.core.identity import Workload
-from costward_extproc.core.ledger import Granted, Position, Standing
+from costward_extproc.core.ledger import Granted, Position, Settlement, Standing
 from costward_extproc.core.means import Means
 from costward_extproc.core.money import Quote, Rates
 from costward_extproc.core.record import Record
@@ -103,6 +108,18 @@ def policy(**changes: Any) -> Policy:
     return replace(base, **changes)
 
 
+def tier(
+    limit: int = 1_000_000,
+    *ladder: LadderStep,
+    per: CapSubject = "Workload",
+    window: Window = "Day",
+    on_ledger_failure: OnFailure = "Open",
+) -> Tier:
+    """A tier with one cap of `limit` micro-dollars."""
+    cap = Cap(f"default/{per}/{window}", per, window, MicroUSD(limit))
+    return Tier("default", (cap,), ladder, on_ledger_failure)
+
+
 def chat(text: str = "How do I reset my password?", **members: Any) -> dict[str, Any]:
     """A request's document; a member given as None is left out."""
     document = {"model": "gpt-5", "messages": [{"role": "user", "content": text}], **members}
@@ -123,7 +140,7 @@ def stream(
     """The provider's stream; `usage` as if include_usage had been asked for."""
     head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-5-2025-08-07"}
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
-    deltas += [{"content": piece} for piece in text.split(" ")]
+    deltas += [{"content": text[start : start + 5]} for start in range(0, len(text), 5)]
     choices: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     choices.append({"index": 0, "delta": {}, "finish_reason": finish})
     extra: dict[str, Any] = {"usage": None} if usage else {}
@@ -143,12 +160,17 @@ class World:
     means: Means = field(default_factory=means)
     now: float = NOW
     spent: dict[str, int] = field(default_factory=dict)
+    already_spent: int = 0
+    """On every counter, before the first exchange."""
+    already_reserved: int = 0
+    """On every counter, by exchanges of others."""
     reserved: dict[str, dict[str, int]] = field(default_factory=dict)
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
     vectors: Mapping[str, Sequence[float]] = field(default_factory=dict)
     typical_output: int | None = None
     fail: frozenset[str] = frozenset()
     records: list[Record] = field(default_factory=list)
+    workload: Workload = WORKLOAD
     exchanges: int = 0
 
     @classmethod
@@ -157,7 +179,7 @@ class World:
 
     def begin(self) -> Run:
         self.exchanges += 1
-        return Run(self, exchange.begin(f"x{self.exchanges}", self.snapshot, WORKLOAD, self.means))
+        return Run(self, exchange.begin(f"x{self.exchanges}", self.snapshot, self.workload, self.means))
 
     def ask(self, document: object, headers: Mapping[str, str] | None = None, answer: bytes | None = None) -> Run:
         """A whole exchange: the request, and where it goes upstream the answer."""
@@ -198,11 +220,12 @@ class World:
             for entry in self.entries.values()
             if entry.partition == effect.partition and entry.vector is not None
         ]
+        found = [neighbour for neighbour in found if neighbour.score >= effect.at_least]
         return tuple(sorted(found, key=lambda neighbour: -neighbour.score)[: effect.k])
 
     def _standing(self, key: str) -> Standing:
-        held = sum(amounts.get(key, 0) for amounts in self.reserved.values())
-        return Standing(MicroUSD(self.spent.get(key, 0)), MicroUSD(held))
+        held = self.already_reserved + sum(amounts.get(key, 0) for amounts in self.reserved.values())
+        return Standing(MicroUSD(self.already_spent + self.spent.get(key, 0)), MicroUSD(held))
 
     def queue(self, effect: Settle | Store | Renew | Write) -> None:
         match effect:
@@ -285,6 +308,10 @@ class Run:
     @property
     def record(self) -> Record:
         return self.only(Write).record  # type: ignore[no-any-return]
+
+    @property
+    def settlement(self) -> Settlement:
+        return self.only(Settle).settlement  # type: ignore[no-any-return]
 
     @property
     def headers(self) -> dict[str, str]:

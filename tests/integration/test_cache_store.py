@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from costward_extproc.adapters import sqlite_cache
+from costward_extproc.adapters import cache_tables, sqlite_cache
 from costward_extproc.adapters.sqlite_cache import SqliteCache
 from costward_extproc.cache.entries import Entry, Selector, Vector
 
@@ -213,14 +213,22 @@ async def test_a_stalled_disk_drops_entries_instead_of_filling_memory(path: Path
     cache.close()
 
 
-async def test_large_partitions_are_searched_beside_the_loop(
-    cache: SqliteCache,
-) -> None:
-    rest = sqlite_cache.SEARCH_ON_LOOP_ROWS
+async def test_a_cold_partition_of_several_chunks_is_read_whole(cache: SqliteCache, path: Path) -> None:
+    rest = 2 * cache_tables.NEWS_ROWS
     for n in range(rest + 100):
         cache.put(entry(f"{n}", vector(200) if n < rest else vector(n - rest)))
-    results = await asyncio.gather(*(near(cache, vector(n), k=1) for n in range(100)))
+    await cache.exact("p", "x", NOW)
+    cold = SqliteCache(path, lambda: NOW)
+    results = await asyncio.gather(*(near(cold, vector(n), k=1) for n in range(100)))
     assert results == [[f"{rest + n}"] for n in range(100)]
+    cold.close()
+
+
+async def test_neighbours_below_what_is_asked_are_not_loaded(cache: SqliteCache) -> None:
+    cache.put(entry("same", vector(1)))
+    cache.put(entry("other", vector(2)))
+    found = await cache.near("p", vector(1), 4, NOW, at_least=0.99)
+    assert [neighbour.entry.id for neighbour in found] == ["same"]
 
 
 async def test_concurrent_searches_of_a_cold_partition_agree(cache: SqliteCache, path: Path) -> None:

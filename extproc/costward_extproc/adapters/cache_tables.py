@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costward_extproc.adapters.sqlite_file import Schema
-from costward_extproc.adapters.vector_index import MAX_ROWS, Rows, quantise
+from costward_extproc.adapters.vector_index import MAX_ROWS, Rows, Seqs, quantise
 from costward_extproc.cache.entries import DIMENSIONS, Entry, Neighbour, Selector, Vector
 
 CACHE_SCHEMA = Schema(
@@ -63,14 +63,22 @@ _VECTOR_BYTES = DIMENSIONS * _VECTOR_TYPE.itemsize
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """The answer to `lookup`: neighbours, or why the search must be repeated with a fresher index."""
+class News:
+    """What an index has not read yet."""
 
-    neighbours: tuple[Neighbour, ...] = ()
-    news: Rows | None = None
-    gone: tuple[int, ...] = ()
+    rows: Rows | None = None
+    more: bool = False
+    """A whole chunk was read: there may be another."""
     junk: int = 0
     """Rows that were unusable."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    neighbours: tuple[Neighbour, ...]
+    gone: frozenset[int]
+    """Proposed rows that are there no more, or unusable."""
+    junk: int
 
 
 def size_of(entry: Entry) -> int:
@@ -103,22 +111,22 @@ def exact(partition: str, key: str, now: float, db: sqlite3.Connection) -> tuple
 
 
 def lookup(
-    partition: str, upto: int, candidates: Sequence[int], vector: Vector, k: int, now: float, db: sqlite3.Connection
+    db: sqlite3.Connection, partition: str, candidates: Seqs, vector: Vector, k: int, now: float, at_least: float
 ) -> Found:
-    """Re-score what the index proposed. What the index does not know yet, or should no longer, comes first."""
-    news, junk = _news(db, partition, upto, now)
-    if news is not None:
-        return Found(news=news, junk=junk)
-    live, gone = _vectors(db, partition, candidates, now)
-    if gone:
-        return Found(gone=tuple(gone))
-    scores = {seq: float(stored @ vector) for seq, stored in live.items()}
-    best = sorted(scores, key=lambda seq: (-scores[seq], -seq))[:k]
-    rows = db.execute(f"SELECT {_COLUMNS} FROM entry WHERE seq IN (SELECT value FROM json_each(?))", (_json(best),))
-    entries = {row[0]: _entry(row) for row in rows}
-    neighbours = tuple(Neighbour(entry, scores[seq]) for seq in best if (entry := entries.get(seq)) is not None)
-    unusable = tuple(seq for seq in best if entries.get(seq) is None)
-    return Found(neighbours, gone=unusable, junk=len(unusable))
+    """Re-score what the index proposed, and load the best k that score at least this much, best first."""
+    proposed: list[int] = candidates.tolist()
+    seqs, scores = _scores(db, partition, proposed, vector, now)
+    order = sorted(range(len(seqs)), key=lambda row: (-scores[row], -seqs[row]))[:k]
+    best = {seqs[row]: float(scores[row]) for row in order if scores[row] >= at_least}
+    entries: dict[int, Entry | None] = {}
+    if best:
+        query = f"SELECT {_COLUMNS} FROM entry WHERE seq IN (SELECT value FROM json_each(?))"
+        entries = {row[0]: _entry(row) for row in db.execute(query, (_json(list(best)),))}
+    neighbours = tuple(
+        Neighbour(entry, score) for seq, score in best.items() if (entry := entries.get(seq)) is not None
+    )
+    unusable = {seq for seq in best if entries.get(seq) is None}
+    return Found(neighbours, frozenset(set(proposed) - set(seqs) | unusable), len(unusable))
 
 
 def delete(selector: Selector, upto: int, db: sqlite3.Connection) -> int:
@@ -162,7 +170,8 @@ def touch(used: Mapping[str, float], db: sqlite3.Connection) -> None:
     db.executemany("UPDATE entry SET used_at = max(used_at, ?) WHERE id = ?", [(at, id) for id, at in used.items()])
 
 
-def _news(db: sqlite3.Connection, partition: str, upto: int, now: float) -> tuple[Rows | None, int]:
+def news(db: sqlite3.Connection, partition: str, upto: int, now: float) -> News:
+    """A chunk of the partition's rows behind row number `upto`."""
     if upto == 0:
         upto = _before_newest(db, partition)
     found = db.execute(
@@ -171,12 +180,10 @@ def _news(db: sqlite3.Connection, partition: str, upto: int, now: float) -> tupl
         (partition, upto, now),
     ).fetchall()
     if not found:
-        return None, 0
-    shaped = [(seq, blob) for seq, blob in found if len(blob) == _VECTOR_BYTES]
-    seqs = np.array([seq for seq, _ in shaped], np.int64)
-    vectors = np.frombuffer(b"".join(blob for _, blob in shaped), _VECTOR_TYPE).reshape(-1, DIMENSIONS)
-    usable = _are_unit(vectors)
-    return quantise(seqs[usable], vectors[usable], upto=found[-1][0]), len(found) - int(usable.sum())
+        return News()
+    seqs, vectors = _usable(found)
+    rows = quantise(np.array(seqs, np.int64), vectors, upto=found[-1][0])
+    return News(rows, len(found) == NEWS_ROWS, len(found) - len(seqs))
 
 
 def _before_newest(db: sqlite3.Connection, partition: str) -> int:
@@ -187,16 +194,28 @@ def _before_newest(db: sqlite3.Connection, partition: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _vectors(
-    db: sqlite3.Connection, partition: str, seqs: Sequence[int], now: float
-) -> tuple[dict[int, NDArray[np.float32]], set[int]]:
+def _scores(
+    db: sqlite3.Connection, partition: str, proposed: list[int], vector: Vector, now: float
+) -> tuple[list[int], NDArray[np.float32]]:
+    """Row numbers that are live and usable, and their cosine similarities."""
     rows = db.execute(
         "SELECT seq, vector FROM entry WHERE seq IN (SELECT value FROM json_each(?)) AND partition = ? "
         "AND expires_at > ?",
-        (_json(seqs), partition, now),
+        (_json(proposed), partition, now),
     )
-    live = {seq: vector for seq, blob in rows if (vector := _vector(blob)) is not None}
-    return live, set(seqs) - live.keys()
+    seqs, vectors = _usable(rows.fetchall())
+    return seqs, vectors @ vector
+
+
+def _usable(rows: Sequence[tuple[int, bytes | None]]) -> tuple[list[int], NDArray[np.float32]]:
+    """Row numbers and float32[n, 384] of those rows whose vector has the right length and norm. All at once: numpy's
+    price is per call."""
+    shaped = [(seq, blob) for seq, blob in rows if blob is not None and len(blob) == _VECTOR_BYTES]
+    vectors = np.frombuffer(b"".join(blob for _, blob in shaped), _VECTOR_TYPE).reshape(-1, DIMENSIONS)
+    unit = _are_unit(vectors)
+    if unit.all():
+        return [seq for seq, _ in shaped], vectors
+    return [seq for (seq, _), good in zip(shaped, unit, strict=True) if good], vectors[unit]
 
 
 def _vector(blob: bytes | None) -> NDArray[np.float32] | None:

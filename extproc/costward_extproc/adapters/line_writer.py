@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from queue import Empty, SimpleQueue
 from typing import TextIO
+
+GATHER_S = 0.02
+"""Lines that come within this are written at once: a thread that woke for each would take the interpreter from the
+event loop each time. A person who watches does not see the difference."""
 
 MAX_WAITING = 10_000
 """Lines kept for a reader that has stopped reading: about 15 MB, a minute and more of busy traffic."""
@@ -48,6 +53,8 @@ class LineWriter:
     def _drain(self) -> tuple[list[str], bool]:
         lines: list[str] = []
         line = self._queue.get()
+        if line is not None:
+            time.sleep(GATHER_S)
         try:
             while line is not None:
                 lines.append(line)

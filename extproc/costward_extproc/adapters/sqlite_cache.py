@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from costward_extproc.adapters import cache_tables as tables
-from costward_extproc.adapters.cache_tables import CACHE_SCHEMA, Found
-from costward_extproc.adapters.sqlite_thread import Database
-from costward_extproc.adapters.vector_index import MAX_BYTES, Partition, Seqs, VectorIndex
+from costward_extproc.adapters.cache_tables import CACHE_SCHEMA
+from costward_extproc.adapters.sqlite_thread import Database, StoreThread
+from costward_extproc.adapters.vector_index import MAX_BYTES, Partition, VectorIndex
 from costward_extproc.cache.entries import Entry, Neighbour, Selector, Vector
 from costward_extproc.errors import StoreFailure
 
@@ -29,18 +29,14 @@ MAX_PENDING_BYTES = 32 * 2**20
 """Answers that wait for a stalled disk; beyond it new ones are dropped, for a cache must not eat the memory that the
 traffic needs."""
 
-SEARCH_ON_LOOP_ROWS = 2_000
-"""Up to here a scan takes under 0.2 ms, less than a thread's wake-up costs beside a busy event loop."""
-
 MAX_TOUCHED = 10_000
 """Served entries whose last use is not written down yet; more would only blur which one goes first."""
 
 MAINTAIN_S = 30.0
 """Expired entries are never served, so removing them is not urgent; the file grows little in half a minute."""
 
-MAX_STALE = 3
-"""Searches that may propose what is gone: the first drops those rows, the second reads the partition anew, the third
-has met a writer in full swing, and what it found is good enough."""
+MANY_GONE = 4
+"""Of the candidates of one search, a quarter: then more of the partition is stale than is worth mending row by row."""
 
 
 class SqliteCache:
@@ -53,10 +49,11 @@ class SqliteCache:
         max_bytes: int = MAX_FILE_BYTES,
         max_index_bytes: int = MAX_BYTES,
         on_failure: Callable[[str], None] = lambda _word: None,
+        thread: StoreThread | None = None,
     ) -> None:
         """`clock` gives Unix seconds, for `keep` alone. `on_failure` counts entries that could not be written, on
         any thread. Raises SettingsError."""
-        self.database = Database(path, CACHE_SCHEMA, on_failure)
+        self.database = Database(path, CACHE_SCHEMA, on_failure, thread)
         self.index = VectorIndex(max_index_bytes)
         self.junk = 0
         """Unusable rows that were met: each is a miss."""
@@ -78,21 +75,17 @@ class SqliteCache:
             self._touch(entry, now)
         return entry
 
-    async def near(self, partition: str, vector: Vector, k: int, now: float) -> tuple[Neighbour, ...]:
-        stale = 0
-        while True:
-            rows = self.index.partition(partition)
-            candidates, upto = await _search(rows, vector), rows.upto
-            ask = partial(tables.lookup, partition, upto, candidates.tolist(), vector, k, now)
-            found = await self.database.read(ask)
-            self.junk += found.junk
-            stale += bool(found.gone)
-            if found.news is None and (not found.gone or stale == MAX_STALE):
-                break
-            self._learn(partition, rows, found, reread=stale > 1)
-        for neighbour in found.neighbours:
+    async def near(
+        self, partition: str, vector: Vector, k: int, now: float, at_least: float = -1.0
+    ) -> tuple[Neighbour, ...]:
+        """One job on the thread: reading what is new, scanning and re-scoring cost less there than another wake-up of
+        the event loop. Only a partition that is read for the first time takes a job for each chunk of it."""
+        neighbours = None
+        while neighbours is None:
+            neighbours = await self.database.read(partial(self._near, partition, vector, k, now, at_least))
+        for neighbour in neighbours:
             self._touch(neighbour.entry, now)
-        return found.neighbours
+        return neighbours
 
     def put(self, entry: Entry) -> None:
         size = tables.size_of(entry)
@@ -107,7 +100,7 @@ class SqliteCache:
     async def forget(self, selector: Selector) -> int:
         upto = await self.database.read(tables.last_seq)
         removed = await self._in_chunks(partial(tables.delete, selector, upto))
-        self.index.clear()
+        await self.database.read(lambda _db: self.index.clear())
         await self.database.checkpoint()
         return removed
 
@@ -134,15 +127,32 @@ class SqliteCache:
         """Finish what is queued. Blocks: call it off the event loop."""
         self.database.close()
 
-    def _learn(self, partition: str, rows: Partition, found: Found, reread: bool) -> None:
-        if found.news is not None:
-            self.index.extend(partition, rows, found.news)
-        elif reread:
-            # Still proposing what is gone: many entries have expired or were forgotten, by whichever worker.
-            self.index.drop(partition)
-        else:
-            for seq in found.gone:
+    def _near(
+        self, name: str, vector: Vector, k: int, now: float, at_least: float, db: sqlite3.Connection
+    ) -> tuple[Neighbour, ...] | None:
+        """On the thread. None: a chunk of the partition was read, and there is more."""
+        rows = self.index.partition(name)
+        news = tables.news(db, name, rows.upto, now)
+        self.junk += news.junk
+        if news.rows is not None:
+            self.index.extend(name, rows, news.rows)
+            if news.more:
+                return None
+        found = tables.lookup(db, name, rows.scan(vector), vector, k, now, at_least)
+        self.junk += found.junk
+        if found.gone:
+            self._forget_rows(name, rows, found.gone)
+            # What took their places among the nearest must be looked at too: once more, with the rest.
+            found = tables.lookup(db, name, rows.scan(vector), vector, k, now, at_least)
+        return found.neighbours
+
+    def _forget_rows(self, name: str, rows: Partition, gone: frozenset[int]) -> None:
+        """Entries that have expired or were forgotten, by whichever worker. Many at once: read the partition anew."""
+        if len(gone) < MANY_GONE:
+            for seq in gone:
                 rows.remove(seq)
+        else:
+            self.index.drop(name)
 
     async def _in_chunks(self, delete: Callable[[sqlite3.Connection], int]) -> int:
         removed = 0
@@ -153,12 +163,3 @@ class SqliteCache:
     def _touch(self, entry: Entry, now: float) -> None:
         if entry.id in self._used or len(self._used) < MAX_TOUCHED:
             self._used[entry.id] = now
-
-
-async def _search(rows: Partition, vector: Vector) -> Seqs:
-    if len(rows) <= SEARCH_ON_LOOP_ROWS:
-        return rows.scan(vector)
-    version = rows.version
-    found = await asyncio.to_thread(rows.scan, vector)
-    # A row moved while the scan ran may have been missed: once more, where nothing moves.
-    return found if rows.version == version else rows.scan(vector)

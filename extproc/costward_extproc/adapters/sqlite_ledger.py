@@ -12,7 +12,7 @@ from pathlib import Path
 
 from costward_extproc.adapters import ledger_tables as tables
 from costward_extproc.adapters.ledger_tables import LEDGER_SCHEMA, Counter
-from costward_extproc.adapters.sqlite_thread import Database
+from costward_extproc.adapters.sqlite_thread import Database, StoreThread
 from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Reservation, Settlement
 from costward_extproc.errors import StoreFailure
 
@@ -36,10 +36,11 @@ class SqliteLedger:
         clock: Callable[[], float],
         lease_s: float = LEASE_S,
         on_failure: Callable[[str], None] = lambda _word: None,
+        thread: StoreThread | None = None,
     ) -> None:
         """`clock` gives Unix seconds. `on_failure` counts settlements and renewals that could not be written: their
         leases then end by themselves, charged what was last seen. Raises SettingsError."""
-        self.database = Database(path, LEDGER_SCHEMA, on_failure)
+        self.database = Database(path, LEDGER_SCHEMA, on_failure, thread)
         self.lease_s = lease_s
         self.lapsed = 0
         """Reservations that this process found dead and charged, since start."""

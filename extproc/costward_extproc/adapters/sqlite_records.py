@@ -16,7 +16,7 @@ import orjson
 
 from costward_extproc.adapters.line_writer import LineWriter
 from costward_extproc.adapters.sqlite_file import Schema
-from costward_extproc.adapters.sqlite_thread import Database
+from costward_extproc.adapters.sqlite_thread import Database, StoreThread
 from costward_extproc.core.record import Record
 
 RECORDS_SCHEMA = Schema(
@@ -58,10 +58,11 @@ class SqliteRecords:
         out: TextIO | None,
         max_rows: int = MAX_ROWS,
         on_failure: Callable[[str], None] = lambda _word: None,
+        thread: StoreThread | None = None,
     ) -> None:
         """`out` gets the decision lines. `on_failure` counts rows that could not be written, on any thread. Raises
         SettingsError."""
-        self.database = Database(path, RECORDS_SCHEMA, on_failure)
+        self.database = Database(path, RECORDS_SCHEMA, on_failure, thread)
         self.dropped_rows = 0
         """Records that the disk was too slow for; their lines may still have been written."""
         self._lines = None if out is None else LineWriter(out)

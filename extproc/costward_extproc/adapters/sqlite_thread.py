@@ -1,8 +1,10 @@
-"""One thread per SQLite file, so that no event loop ever waits for a disk.
+"""A thread for SQLite files, so that no event loop ever waits for a disk.
 
-Jobs are functions of a connection. The thread takes all that are queued, runs them in their order inside one
-transaction and commits once: under load the price of a commit is shared, when idle nothing waits for company. A job
-that raises is undone alone.
+Jobs are functions of a connection. The thread takes all that are queued, runs those of one file in their order inside
+one transaction and commits once: under load the price of a commit is shared. A job that raises is undone alone.
+
+Several files may share a thread, and should where one caller asks several of them at once: every thread that wakes
+takes the interpreter from the event loop for a while, which costs a request more than SQLite itself does.
 """
 
 from __future__ import annotations
@@ -28,11 +30,16 @@ MAX_BATCH = 256
 """Jobs in one transaction. At 10 to 20 µs each it holds the write lock for at most about 5 ms, which is what another
 worker's reservation may have to wait."""
 
+LAZY_S = 0.002
+"""How long work that nobody waits for may wait for company. It is then done in one wake-up with the next request's
+reads; a kill loses at most this much more of what was not committed anyway."""
+
 Mode = Literal["read", "write", "bare"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
+    database: Database
     fn: Callable[[sqlite3.Connection], Any]
     mode: Mode
     future: asyncio.Future[Any] | None
@@ -49,30 +56,131 @@ def _ignore(_reason: str) -> None:
     pass
 
 
-class Database:
-    """A SQLite file and its thread. `run`, `read` and `post` belong to event loops; several loops may share it.
+class StoreThread:
+    """Runs the jobs of one or several databases. Ends when the last of them is closed."""
 
-    `on_failure` gets one word for each posted job that failed, on the database's thread.
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[list[_Job] | None] = SimpleQueue()
+        self._gate = threading.Lock()
+        self._waiting: list[_Job] = []
+        self._timer_is_set = False
+        self._open: set[Database] = set()
+        self._thread = threading.Thread(target=self._work, name="stores", daemon=True)
+
+    def open(self, database: Database) -> None:
+        with self._gate:
+            self._open.add(database)
+            if not self._thread.is_alive():
+                self._thread.start()
+
+    def add(self, job: _Job) -> bool:
+        """Queue a job behind all others of its database. False: the database is closed."""
+        with self._gate:
+            if job.database not in self._open:
+                return False
+            self._waiting.append(job)
+            job.database.queued += 1
+            if job.future is not None or len(self._waiting) >= MAX_BATCH or not self._set_timer():
+                self._hand_over()
+            return True
+
+    def close(self, database: Database) -> None:
+        """Finish what is queued. Blocks; the thread itself ends with its last database."""
+        closed = threading.Event()
+
+        def end(connection: sqlite3.Connection) -> None:
+            connection.close()
+            closed.set()
+
+        with self._gate:
+            if database not in self._open:
+                return
+            self._open.remove(database)
+            self._waiting.append(_Job(database, end, "bare", None))
+            self._hand_over()
+            if not self._open:
+                self._queue.put(None)
+        closed.wait()
+
+    def _set_timer(self) -> bool:
+        """See that what waits is handed over soon; False where no event loop can do it."""
+        if not self._timer_is_set:
+            try:
+                asyncio.get_running_loop().call_later(LAZY_S, self._on_timer)
+            except RuntimeError:
+                return False
+            self._timer_is_set = True
+        return True
+
+    def _on_timer(self) -> None:
+        with self._gate:
+            self._timer_is_set = False
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        if self._waiting:
+            self._queue.put(self._waiting)
+            self._waiting = []
+
+    # ---- on the thread ----
+
+    def _work(self) -> None:
+        running = True
+        while running:
+            batch, running = self._drain()
+            by_database: defaultdict[Database, list[_Job]] = defaultdict(list)
+            for job in batch:
+                by_database[job.database].append(job)
+            # Files that somebody waits for come first, and are answered before the others are begun.
+            awaited = {job.database for job in batch if job.future is not None}
+            _deliver([outcome for database in awaited for outcome in database.perform(by_database.pop(database))])
+            for database, jobs in by_database.items():
+                _deliver(database.perform(jobs))
+
+    def _drain(self) -> tuple[list[_Job], bool]:
+        jobs = self._queue.get()
+        batch: list[_Job] = []
+        try:
+            while jobs is not None:
+                batch += jobs
+                if len(batch) >= MAX_BATCH:
+                    return batch, True
+                jobs = self._queue.get_nowait()
+        except Empty:
+            return batch, True
+        return batch, False
+
+
+class Database:
+    """A SQLite file. `run`, `read` and `post` belong to event loops; several loops may share it.
+
+    `on_failure` gets one word for each posted job that failed, on the thread.
     """
 
-    def __init__(self, path: Path, schema: Schema, on_failure: Callable[[str], None] = _ignore) -> None:
-        """Opens the file here and now. Raises SettingsError if its folder cannot be used."""
+    def __init__(
+        self,
+        path: Path,
+        schema: Schema,
+        on_failure: Callable[[str], None] = _ignore,
+        thread: StoreThread | None = None,
+    ) -> None:
+        """Opens the file here and now; without `thread` it gets one of its own. Raises SettingsError if its folder
+        cannot be used."""
         self.path = path
         self.moved_aside: Path | None
         """Where a damaged file that was found at start is kept now."""
         self._connection, self.moved_aside = open_file(path, schema)
         self._on_failure = on_failure
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
-        self._in_hand = 0
-        self._gate = threading.Lock()
-        self._closed = False
-        self._thread = threading.Thread(target=self._work, name=f"sqlite:{path.name}", daemon=True)
-        self._thread.start()
+        self.queued = 0
+        """Jobs ever added, counted under the thread's gate; `_performed` is counted by the thread alone."""
+        self._performed = 0
+        self._thread = thread or StoreThread()
+        self._thread.open(self)
 
     @property
     def backlog(self) -> int:
         """Jobs that are not done yet. Large only when the disk stalls."""
-        return self._queue.qsize() + self._in_hand
+        return self.queued - self._performed
 
     async def run(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         """The result of `fn` once it is committed. A cancelled caller does not stop it. Raises StoreFailure."""
@@ -84,59 +192,32 @@ class Database:
 
     def post(self, fn: Callable[[sqlite3.Connection], object]) -> None:
         """Run `fn` soon and in order; failures go to `on_failure`."""
-        if not self._enqueue(_Job(fn, "write", None)):
+        if not self._thread.add(_Job(self, fn, "write", None)):
             self._on_failure("closed")
 
     async def checkpoint(self) -> None:
         """Write all commits through to the disk, so that not even a power cut undoes them. Raises StoreFailure."""
-        busy, _, _ = await self._ask(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone(), "bare")
-        if busy:
-            raise StoreFailure("busy")
+        await self._ask(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone(), "bare")
 
     def close(self) -> None:
         """Finish what is queued, then close the file. Blocks; may be called twice."""
-        with self._gate:
-            if not self._closed:
-                self._closed = True
-                self._queue.put(None)
-        self._thread.join()
+        self._thread.close(self)
 
     async def _ask(self, fn: Callable[[sqlite3.Connection], T], mode: Mode) -> T:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        if not self._enqueue(_Job(fn, mode, future)):
+        if not self._thread.add(_Job(self, fn, mode, future)):
             raise StoreFailure("closed")
         return await future
 
-    def _enqueue(self, job: _Job) -> bool:
-        with self._gate:
-            if not self._closed:
-                self._queue.put(job)
-            return not self._closed
-
     # ---- on the thread ----
 
-    def _work(self) -> None:
-        open_for_jobs = True
-        while open_for_jobs:
-            batch, open_for_jobs = self._drain()
-            if batch:
-                self._deliver(self._transact(batch))
-            self._in_hand = 0
-        self._connection.close()
-
-    def _drain(self) -> tuple[list[_Job], bool]:
-        job = self._queue.get()
-        batch: list[_Job] = []
-        try:
-            while job is not None:
-                batch.append(job)
-                self._in_hand = len(batch)
-                if len(batch) == MAX_BATCH:
-                    return batch, True
-                job = self._queue.get_nowait()
-        except Empty:
-            return batch, True
-        return batch, False
+    def perform(self, jobs: Sequence[_Job]) -> list[_Outcome]:
+        outcomes = self._transact(jobs)
+        self._performed += len(jobs)
+        for outcome in outcomes:
+            if outcome.job.future is None and outcome.error is not None:
+                self._report(outcome.error)
+        return outcomes
 
     def _transact(self, batch: Sequence[_Job]) -> list[_Outcome]:
         outcomes = [_Outcome(job) for job in batch]
@@ -195,22 +276,22 @@ class Database:
             return StoreFailure(word_of(error))
         return None
 
-    def _deliver(self, outcomes: Sequence[_Outcome]) -> None:
-        by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Outcome]] = defaultdict(list)
-        for outcome in outcomes:
-            if outcome.job.future is not None:
-                by_loop[outcome.job.future.get_loop()].append(outcome)
-            elif outcome.error is not None:
-                self._report(outcome.error)
-        for loop, answers in by_loop.items():
-            try:
-                loop.call_soon_threadsafe(_resolve, answers)
-            except RuntimeError:
-                # The loop has closed: nobody waits any more, and the work is committed all the same.
-                logger.debug("%d answers of %s came after their event loop closed", len(answers), self.path.name)
-
     def _report(self, error: BaseException) -> None:
         self._on_failure(error.reason if isinstance(error, StoreFailure) else word_of(error))
+
+
+def _deliver(outcomes: Sequence[_Outcome]) -> None:
+    """All answers of one loop in one call: each call wakes it."""
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        if outcome.job.future is not None:
+            by_loop[outcome.job.future.get_loop()].append(outcome)
+    for loop, answers in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, answers)
+        except RuntimeError:
+            # The loop has closed: nobody waits any more, and the work is committed all the same.
+            logger.debug("%d answers came after their event loop closed", len(answers))
 
 
 def _resolve(outcomes: Sequence[_Outcome]) -> None:

@@ -4,7 +4,7 @@ Partitions are small and never searched together, so an exact scan beats a graph
 The scan only proposes candidates; whoever asks re-scores them in float32 from the stored vectors, which makes a
 rounded, stale or half-written row cost a missed neighbour at worst, never a wrong score.
 
-An index belongs to its event loop: every method is called there. Only `Partition.scan` may run on another thread.
+An index belongs to one thread: every method is called there.
 """
 
 from __future__ import annotations
@@ -69,8 +69,6 @@ class Partition:
         self._seqs = np.empty(0, np.int64)
         self.upto = 0
         """The store's row number up to which this partition has been read."""
-        self.version = 0
-        """Changes with every change: tells whether a scan on another thread has seen one state throughout."""
 
     def __len__(self) -> int:
         return self._size
@@ -84,7 +82,6 @@ class Partition:
         fresh = rows.seqs > self.upto
         seqs, codes, scales = rows.seqs[fresh], rows.codes[fresh], rows.scales[fresh]
         self.upto = max(self.upto, rows.upto)
-        self.version += 1
         self._drop_oldest(self._size + len(seqs) - MAX_ROWS)
         seqs, codes, scales = seqs[-MAX_ROWS:], codes[-MAX_ROWS:], scales[-MAX_ROWS:]
         end = self._size + len(seqs)
@@ -100,7 +97,6 @@ class Partition:
         row, last = int(found[0]), self._size - 1
         self._seqs[row], self._codes[row], self._scales[row] = self._seqs[last], self._codes[last], self._scales[last]
         self._size = last
-        self.version += 1
 
     def scan(self, vector: Vector) -> Seqs:
         """Row numbers of the nearest CANDIDATES, in no order."""

@@ -157,6 +157,8 @@ class FindNear:
     partition: str
     vector: Vector
     k: int
+    at_least: float
+    """Cosine similarity below which a neighbour is of no use, so that it need not be loaded."""
     op: Literal["near"] = "near"
 
 

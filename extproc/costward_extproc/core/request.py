@@ -43,6 +43,10 @@ from costward_extproc.dialects.strict_json import Unreadable
 NEIGHBOURS = 4
 """Neighbours asked for: the nearest may be vetoed where the second, a true paraphrase, is not."""
 
+NEAR_MISS = 0.8
+"""Similarity from which a neighbour's score is written down though the threshold is higher: what a person who tunes
+the threshold would look at. Most texts of one partition are less alike."""
+
 
 def consult(frame: Frame, body: bytes, at: float, *, body_less: bool = False) -> Step:
     """Read the body and ask caps and exact cache, both at once."""
@@ -138,9 +142,11 @@ def _with_vector(case: Case, value: Result, at: float) -> Step:
     if value.truncated:
         return _reserve(case.but(cache=replace(case.cache, reason="long-text")), at)
     case = case.but(vector=value.vector)
-    if case.slot is None or not case.slot.lookup:
+    semantic = case.policy.cache.semantic
+    if case.slot is None or not case.slot.lookup or semantic is None:
         return _reserve(case, at)
-    return Searching(case), (FindNear(case.slot.partition, value.vector, NEIGHBOURS),)
+    at_least = min(semantic.ppm / 1_000_000, NEAR_MISS)
+    return Searching(case), (FindNear(case.slot.partition, value.vector, NEIGHBOURS, at_least),)
 
 
 def _with_neighbours(case: Case, value: Result, at: float) -> Step:
