@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,10 @@ class Reply:
     finish: str | None = None
     model: str | None = None
     usage: dict[str, Any] | None = None
+    choiceless: int = 0
+    """Chunks without a choice: the usage chunk of a stream that asked for it."""
+    tools: list[dict[str, str]] = field(default_factory=list)
+    """Name and arguments of each call; of whole answers only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +53,14 @@ class NodeSdk:
         system: str | None = None,
         stream: bool = False,
         headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> Reply:
+        """`more`: further members of the body; a None takes one away. A stream asks for its usage unless
+        `{"stream_options": None}`."""
         words = ["--text", text, "--model", model]
         words += ["--system", system] if system else []
         words += ["--stream"] if stream else []
+        words += ["--more", json.dumps(more)] if more else []
         for name, value in (headers or {}).items():
             words += ["--header", f"{name}={value}"]
         return self._run(words)

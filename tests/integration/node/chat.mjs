@@ -1,9 +1,10 @@
 // One chat completion by the official SDK, printed as one line of JSON. What the test knows comes from here alone.
 //
-//   node chat.mjs --text TEXT [--model MODEL] [--system TEXT] [--stream] [--header NAME=VALUE]...
+//   node chat.mjs --text TEXT [--model MODEL] [--system TEXT] [--stream] [--header NAME=VALUE]... [--more JSON]
 //
+// --more: further members of the request's body, such as tools; a null takes one away.
 // Environment: OPENAI_BASE_URL, OPENAI_API_KEY (any), COSTWARD_NODE_DIR (where node_modules is).
-// Prints {text, chunks, finish, model, usage, status, headers, retries, error}.
+// Prints {text, chunks, choiceless, tools, finish, model, usage, status, headers, retries, error}.
 
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -19,6 +20,7 @@ const { values: args } = parseArgs({
     system: { type: "string" },
     stream: { type: "boolean", default: false },
     header: { type: "string", multiple: true, default: [] },
+    more: { type: "string", default: "{}" },
   },
 });
 
@@ -39,16 +41,23 @@ const messages = [
   ...(args.system ? [{ role: "system", content: args.system }] : []),
   { role: "user", content: args.text },
 ];
+const more = Object.entries({
+  ...(args.stream ? { stream_options: { include_usage: true } } : {}),
+  ...JSON.parse(args.more),
+});
+const body = { model: args.model, messages, ...Object.fromEntries(more.filter(([, value]) => value !== null)) };
+const called = (calls) => (calls ?? []).map((call) => ({ name: call.function.name, arguments: call.function.arguments }));
 const headers = Object.fromEntries(args.header.map((pair) => pair.split(/=(.*)/s).slice(0, 2)));
 
 async function whole() {
   const { data, response } = await client.chat.completions
-    .create({ model: args.model, messages }, { headers })
+    .create(body, { headers })
     .withResponse();
   const [choice] = data.choices;
   return {
     text: choice.message.content,
     chunks: 1,
+    tools: called(choice.message.tool_calls),
     finish: choice.finish_reason,
     model: data.model,
     usage: data.usage ?? null,
@@ -59,11 +68,12 @@ async function whole() {
 
 async function streamed() {
   const { data, response } = await client.chat.completions
-    .create({ model: args.model, messages, stream: true, stream_options: { include_usage: true } }, { headers })
+    .create({ ...body, stream: true }, { headers })
     .withResponse();
-  const seen = { text: "", chunks: 0, finish: null, model: null, usage: null };
+  const seen = { text: "", chunks: 0, choiceless: 0, finish: null, model: null, usage: null };
   for await (const chunk of data) {
     seen.chunks += 1;
+    seen.choiceless += chunk.choices.length === 0;
     seen.model = chunk.model;
     seen.usage = chunk.usage ?? seen.usage;
     seen.text += chunk.choices[0]?.delta?.content ?? "";
