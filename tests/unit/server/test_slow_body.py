@@ -1,4 +1,4 @@
-"""A body that takes its time to arrive is looked at like any other: the deadline is for our own work alone."""
+"""A body that is slow to arrive, or long to read, is capped like any other: the deadline is for operations alone."""
 
 from __future__ import annotations
 
