@@ -34,7 +34,11 @@ def full(record: Record) -> RenderableType:
         _panel("timings", _timings(record)),
     ]
     if record.warnings:
-        parts.append(_panel("warnings", [(code, WARNINGS.get(code, "")) for code in record.warnings]))
+        parts.append(
+            _panel(
+                "warnings", [(code, WARNINGS.get(code, "no words are known for this code")) for code in record.warnings]
+            )
+        )
     return Group(*parts)
 
 

@@ -39,11 +39,17 @@ class Outcome:
     """The class that the answer itself says it belongs to; None where it says none."""
 
 
-def client_for(base_url: str, concurrency: int, key: str, *, own: bool) -> httpx.AsyncClient:
-    """One connection per request in flight, kept open. `own`: ours on loopback, past any proxy."""
+_OWN_NAME = {"host": "replay.local", "authorization": "Bearer sk-stand-in"}
+"""What a stack of our own is always called by, and with which key: the cache is parted by both, and a second replay
+should find the first's answers although the port is another one."""
+
+
+def client_for(base_url: str, concurrency: int, key: str | None) -> httpx.AsyncClient:
+    """One connection per request in flight, kept open. `key` None: a stack of our own on loopback, past any proxy."""
+    own = key is None
     return httpx.AsyncClient(
         base_url=base_url,
-        headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
+        headers={"content-type": "application/json", **(_OWN_NAME if own else {"authorization": f"Bearer {key}"})},
         limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
         timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
         trust_env=not own,

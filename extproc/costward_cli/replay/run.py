@@ -24,9 +24,6 @@ from costward_cli.stack import Stack, StackSpec
 _RECORDS_SECONDS = 3.0
 """Records are written in groups a few milliseconds after their answers; a busy disk may take a second."""
 
-_OWN_KEY = "sk-stand-in"
-"""Always the same to a stack of our own: the cache is parted by key, and a second replay should find the first's."""
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -45,7 +42,7 @@ async def through(
     base_url: str, task: Task, *, key: str, state_dir: Path, on_outcome: Callable[[Outcome], None]
 ) -> Replayed:
     """Through a stack that others run; its records, if they are in `state_dir`, tell the money. Raises CliError."""
-    async with client_for(base_url, task.concurrency, key, own=False) as client:
+    async with client_for(base_url, task.concurrency, key) as client:
         began = time.perf_counter()
         first = await require_costward(client, task.log[0])
         on_outcome(first)
@@ -71,7 +68,7 @@ async def own(
     async with (
         _labelled(spec, task.log) as labelled,
         Stack(labelled, on_event=on_event) as stack,
-        client_for(stack.base_url, task.concurrency, _OWN_KEY, own=True) as client,
+        client_for(stack.base_url, task.concurrency, None) as client,
     ):
         began = time.perf_counter()
         outcomes = await _until_done_or_broken(stack, ask_all(client, task.log, task.concurrency, on_outcome))
