@@ -36,6 +36,13 @@ _TOKENS_PER_IMAGE = 1_105
 """A 2,048 by 4,096 picture at high detail by the provider's tiling rule, the dearest that the rule allows."""
 
 
+_MOST_OUTPUT_TOKENS = 10_000_000
+"""Ten times what any model writes in one answer: a caller's larger number must not become an amount of money that no
+ledger can hold, because what the ledger cannot hold it cannot refuse."""
+_MOST_CHOICES = 128
+"""What the API accepts for `n`."""
+
+
 class OpenAIChat:
     """Implements `Dialect`."""
 
@@ -44,7 +51,7 @@ class OpenAIChat:
     def read_request(self, body: bytes) -> Asked:
         document = strict_json.loads(body)
         model, messages = document.get("model"), _conversation(document.get("messages"))
-        if not isinstance(model, str) or not model or not messages:
+        if not isinstance(model, str) or not model or not messages or not _is_encodable(model):
             raise Unreadable("not-chat")
         text = _last_user_text(messages)
         tools = document.get("tools") or document.get("functions") or []
@@ -57,8 +64,8 @@ class OpenAIChat:
             include_usage=isinstance(options, dict) and options.get("include_usage") is True,
             last_user_text=text,
             agent_turn=bool(tools) or any(_is_tool_turn(message) for message in messages),
-            max_output=_positive(document.get("max_completion_tokens")) or _positive(document.get("max_tokens")),
-            choices=_positive(document.get("n")) or 1,
+            max_output=_limit(document.get("max_completion_tokens")) or _limit(document.get("max_tokens")),
+            choices=min(_positive(document.get("n")) or 1, _MOST_CHOICES),
             messages=len(messages),
             tools=len(tools) if isinstance(tools, list) else 0,
             flat_tokens=3 + _TOKENS_PER_MESSAGE * len(messages) + _TOKENS_PER_IMAGE * _images(messages),
@@ -88,19 +95,20 @@ class OpenAIChat:
     def rewrite(self, asked: Asked, model: str | None, ask_usage: bool) -> bytes:
         body = asked.body
         if model is not None:
-            body = _replace(body, "model", json.dumps(model).encode())
+            body = strict_json.put_member(body, asked.document, "model", json.dumps(model).encode())
         if ask_usage:
-            body = _ask_for_usage(body, asked.document.get("stream_options"))
+            body = _ask_for_usage(body, asked.document)
         return body
 
     def take_out_usage(self, held: bytes, chunk: bytes, end: bool) -> tuple[bytes, bytes]:
         events, rest = sse.cut(held + chunk)
-        kept = b"".join(event for event in events if not openai_chat_answer.is_usage_chunk(event))
+        kept = b"".join(map(openai_chat_answer.without_usage, events))
         if end:
-            return (kept if openai_chat_answer.is_usage_chunk(rest) else kept + rest), b""
+            return kept + openai_chat_answer.without_usage(rest), b""
+        before, rest = openai_chat_answer.after_line_ends(rest)
         if openai_chat_answer.may_become_usage_chunk(rest):
-            return kept, rest
-        return kept + rest, b""
+            return kept + before, rest
+        return kept + before + rest, b""
 
     def read_answer(self, body: bytes, streamed: bool, asked: Asked | None) -> Reading:
         if streamed:
@@ -143,10 +151,12 @@ def _without_text(message: Mapping[str, Any]) -> dict[str, Any]:
     content = message.get("content")
     if isinstance(content, str):
         return {**message, "content": ""}
-    return {
-        **message,
-        "content": [{**part, "text": ""} if part.get("type") == "text" else part for part in _parts(content)],
-    }
+    return {**message, "content": [_without_its_text(part) for part in content or ()]}
+
+
+def _without_its_text(part: object) -> object:
+    """Whatever is no text part stays, also what is no part at all: it must match exactly."""
+    return {**part, "text": ""} if isinstance(part, dict) and part.get("type") == "text" else part
 
 
 def _parts(content: object) -> Iterator[Mapping[str, Any]]:
@@ -180,6 +190,9 @@ def _uncacheable(document: Mapping[str, Any], text: str | None) -> str | None:
         return "several-choices"
     if document.get("logprobs"):
         return "logprobs"
+    if not isinstance(document.get("stream"), bool | None):
+        # Some servers read 1 as true: whether a hit must be streamed cannot be told.
+        return "odd-stream"
     if document.get("audio") or document.get("web_search_options") is not None:
         return "changing-answer"
     return None
@@ -197,21 +210,22 @@ def _positive(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
+def _limit(value: object) -> int | None:
+    tokens = _positive(value)
+    return None if tokens is None else min(tokens, _MOST_OUTPUT_TOKENS)
+
+
 def _dump(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def _replace(body: bytes, name: str, value: bytes) -> bytes:
-    span = strict_json.member_span(body, name)
-    if span is None:
-        raise Unreadable("member-not-found")
-    return strict_json.splice(body, span, value)
-
-
-def _ask_for_usage(body: bytes, options: object) -> bytes:
-    if isinstance(options, dict):
-        return _replace(body, "stream_options", json.dumps({**options, "include_usage": True}).encode())
-    if options is None and (span := strict_json.member_span(body, "stream_options")) is not None:
-        return strict_json.splice(body, span, b'{"include_usage":true}')
-    start = body.index(b"{") + 1
-    return body[:start] + b'"stream_options":{"include_usage":true},' + body[start:]
+def _ask_for_usage(body: bytes, document: Mapping[str, Any]) -> bytes:
+    options = document.get("stream_options")
+    if options is None:
+        return strict_json.put_member(body, document, "stream_options", b'{"include_usage":true}')
+    if not isinstance(options, dict):
+        # The provider will refuse it: that answer is the caller's.
+        return body
+    start, end = strict_json.member_span(body, "stream_options")
+    asking = strict_json.put_member(body[start:end], options, "include_usage", b"true")
+    return strict_json.splice(body, (start, end), asking)

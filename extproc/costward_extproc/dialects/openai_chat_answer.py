@@ -5,7 +5,7 @@ Source of the format: the OpenAI API reference, "The chat completion object" and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -16,19 +16,38 @@ from costward_extproc.dialects.base import Reading
 
 _NATURAL_FINISH = "stop"
 
+_LONGEST_USAGE_EVENT = 16 * 1024
+"""Bytes, thirty times a usage chunk with all its details. A longer event flows on: holding it back could take any
+amount of memory, and of the caller's time."""
+
+_SPOKEN = ("content", "reasoning_content", "reasoning", "refusal")
+"""Members of a message that the provider counts as output, beside the tool calls."""
+
 
 def is_usage_chunk(event: bytes) -> bool:
     """The extra chunk that `include_usage` brings: usage, and no choices."""
-    if b'"usage"' not in event:
+    if b'"usage"' not in event or len(event) > _LONGEST_USAGE_EVENT:
         return False
     chunk = _object(sse.data_of(event))
     return chunk is not None and chunk.get("choices") == [] and isinstance(chunk.get("usage"), dict)
 
 
+def without_usage(event: bytes) -> bytes:
+    """The event, or what stays of it if it is the usage chunk: line ends before it, which belong to the event that
+    went before."""
+    return after_line_ends(event)[0] if is_usage_chunk(event) else event
+
+
+def after_line_ends(event: bytes) -> tuple[bytes, bytes]:
+    """(line ends at its beginning, the rest)."""
+    rest = event.lstrip(b"\r\n")
+    return event[: len(event) - len(rest)], rest
+
+
 def may_become_usage_chunk(rest: bytes) -> bool:
     """Whether an incomplete event could still turn out to be the usage chunk. One that already shows a choice cannot,
     and flows on at once."""
-    return bool(rest) and b'"delta"' not in rest and not rest.startswith(b"data: [")
+    return 0 < len(rest) <= _LONGEST_USAGE_EVENT and b'"delta"' not in rest and not rest.startswith(b"data: [")
 
 
 def read_whole(body: bytes) -> Reading:
@@ -44,7 +63,7 @@ def read_whole(body: bytes) -> Reading:
         usage=_usage(document.get("usage")),
         model=_string(document.get("model")),
         complete=bool(choices),
-        text_seen="".join(_string(message.get("content")) or "" for message in messages if isinstance(message, dict)),
+        text_seen="".join(text for message in _dicts(messages) for text in _spoken(message)),
         storable=body if _is_storable(document, choices) else None,
     )
 
@@ -60,30 +79,36 @@ def read_stream(body: bytes) -> Reading:
     return answer.reading()
 
 
+_NOT_HEAD = frozenset({"object", "choices", "usage", "error", "obfuscation"})
+"""Members of a chunk that are its own; all others, known or not, belong to the whole answer."""
+
+
 class _Assembly:
     """Chunks put together into the completion that the provider would have sent without `stream`."""
 
     def __init__(self) -> None:
         self.head: dict[str, Any] = {}
         self.choices: dict[int, dict[str, Any]] = {}
+        self.seen: dict[int, list[str]] = {}
         self.usage: Usage | None = None
         self.raw_usage: object = None
         self.done = self.failed = self.lossy = False
 
     def add(self, chunk: Mapping[str, Any]) -> None:
-        if "error" in chunk and not chunk.get("choices"):
+        if chunk.get("error") is not None and not chunk.get("choices"):
             self.failed = True
             return
         if (usage := _usage(chunk.get("usage"))) is not None:
             self.usage, self.raw_usage = usage, chunk["usage"]
-        for name in ("id", "created", "model", "system_fingerprint", "service_tier"):
-            if chunk.get(name) is not None:
-                self.head.setdefault(name, chunk[name])
+        for name, value in chunk.items():
+            if name not in _NOT_HEAD and value is not None:
+                self.head.setdefault(name, value)
         for part in _dicts(chunk.get("choices")):
             self._add_choice(part)
 
     def _add_choice(self, part: Mapping[str, Any]) -> None:
-        index = part.get("index", 0)
+        index = part.get("index")
+        index = index if isinstance(index, int) else 0
         choice = self.choices.setdefault(
             index, {"index": index, "message": {}, "logprobs": None, "finish_reason": None}
         )
@@ -93,16 +118,19 @@ class _Assembly:
             self.lossy = True
         delta = part.get("delta")
         if isinstance(delta, dict):
+            self.seen.setdefault(index, []).extend(_spoken(delta))
             self._add_delta(choice["message"], delta)
 
     def _add_delta(self, message: dict[str, Any], delta: Mapping[str, Any]) -> None:
         for name, value in delta.items():
             known = message.get(name)
-            if name == "role" or known is None:
+            if value is None:
+                message.setdefault(name, None)
+            elif name == "role" or known is None:
                 message[name] = value
             elif isinstance(known, str) and isinstance(value, str):
                 message[name] = known + value
-            elif value is not None and value != known:
+            elif value != known:
                 # Tool calls and whatever comes as more than text: not put together, so never stored.
                 self.lossy = True
 
@@ -119,10 +147,19 @@ class _Assembly:
             usage=self.usage,
             model=_string(self.head.get("model")),
             complete=self.done and bool(choices) and not self.failed,
-            text_seen="".join(_string(choice["message"].get("content")) or "" for choice in choices),
+            text_seen="".join(text for index in sorted(self.seen) for text in self.seen[index]),
             storable=orjson.dumps(document) if storable else None,
             failed=self.failed,
         )
+
+
+def _spoken(message: Mapping[str, Any]) -> Iterator[str]:
+    """What the provider counts as output of a message or of a piece of one."""
+    calls = [call.get("function") for call in _dicts(message.get("tool_calls"))]
+    functions = _dicts([*calls, message.get("function_call")])
+    said = [message.get(name) for name in _SPOKEN]
+    said += [function.get(name) for function in functions for name in ("name", "arguments")]
+    yield from (text for text in said if isinstance(text, str))
 
 
 def _is_storable(document: Mapping[str, Any], choices: list[dict[str, Any]]) -> bool:

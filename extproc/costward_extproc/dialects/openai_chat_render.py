@@ -51,5 +51,5 @@ def _chunk(document: dict[str, Any], delta: dict[str, Any], finish: str | None, 
 
 
 def _head(document: dict[str, Any]) -> dict[str, Any]:
-    names = ("id", "created", "model", "service_tier", "system_fingerprint")
-    return {"object": "chat.completion.chunk"} | {name: document[name] for name in names if name in document}
+    own = {name: value for name, value in document.items() if name not in ("object", "choices", "usage")}
+    return {"object": "chat.completion.chunk"} | own
