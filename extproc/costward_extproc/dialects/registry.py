@@ -14,4 +14,5 @@ def dialect_of(method: str, path: str) -> Dialect | None:
     """None: not an LLM call that is governed; it passes untouched."""
     if method != "POST":
         return None
-    return _BY_PATH.get(path.partition("?")[0].rstrip("/"))
+    # `/completions;x` is the same resource to many servers: it must not be a way around the caps.
+    return _BY_PATH.get(path.partition("?")[0].partition(";")[0].rstrip("/"))

@@ -1,0 +1,79 @@
+"""What is not ours to govern is let go at its first message; what is too large to read is let go and written down."""
+
+from __future__ import annotations
+
+import pytest
+from costward_extproc.core.events import LetGo, ReadOn, RequestHeaders
+
+from tests.fakes.world import NOW, Run, World, policy
+
+CHAT = {":method": "POST", ":path": "/v1/chat/completions"}
+
+
+def _headers(world: World, headers: dict[str, str]) -> Run:
+    run = world.begin()
+    run.send(RequestHeaders(NOW, headers, end=False))
+    return run
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {**CHAT, ":method": "GET"},
+        {**CHAT, ":path": "/v1/models"},
+        {**CHAT, ":path": "/v1/chat/completions/abc"},
+        {**CHAT, ":path": "/other/v1/chat/completions"},
+        {},
+    ],
+)
+def test_not_a_governed_call(headers: dict[str, str]) -> None:
+    run = _headers(World.of(policy()), headers)
+    assert run.effects == [LetGo()]
+    assert run.world.records == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/chat/completions", "/v1/chat/completions/", "/v1/chat/completions?a=b", "/v1/chat/completions;a=b?c"]
+)
+def test_other_spellings_of_the_path_are_no_way_around(path: str) -> None:
+    assert _headers(World.of(policy()), {**CHAT, ":path": path}).has(ReadOn)
+
+
+@pytest.mark.parametrize("changes", [{"namespace": "other"}, {"service_accounts": ("somebody-else",)}])
+def test_no_policy_for_this_workload(changes: dict[str, object]) -> None:
+    run = _headers(World.of(policy(**changes)), CHAT)
+    assert run.effects == [LetGo()]
+
+
+def test_the_first_policy_that_selects_the_workload_governs() -> None:
+    world = World.of(policy(service_accounts=("other",), name="a"), policy(name="b"), policy(name="c"))
+    run = _headers(world, {**CHAT, "content-length": str(10**9)})
+    assert run.record.policy == "team/b"
+
+
+@pytest.mark.parametrize(
+    ("length", "read"),
+    [(str(32 * 1024 * 1024), True), (str(32 * 1024 * 1024 + 1), False), ("-1", True), ("many", True), ("٣", True)],
+)
+def test_a_body_over_the_limit(length: str, read: bool) -> None:
+    run = _headers(World.of(policy()), {**CHAT, "content-length": length})
+    assert run.has(ReadOn) == read
+    assert run.has(LetGo) != read
+    if not read:
+        assert (run.record.reason, run.record.decision, run.record.attempts) == ("body-too-large", "pass", ())
+
+
+def test_our_controls_and_the_wish_for_compression_stay_here() -> None:
+    headers = {**CHAT, "x-costward-task": "t", "x-costward-route": "off", "accept-encoding": "gzip", "user-agent": "u"}
+    run = _headers(World.of(policy()), headers)
+    assert set(run.only(ReadOn).remove) == {"x-costward-task", "x-costward-route", "accept-encoding"}
+    assert _headers(World.of(policy()), CHAT).only(ReadOn).remove == ()
+
+
+def test_a_snapshot_that_is_published_meanwhile_does_not_matter() -> None:
+    world = World.of(policy(generation=1))
+    run = world.begin()
+    world.snapshot = World.of(policy(generation=2)).snapshot
+    run.request(b"{}", {})
+    run.response(b"{}")
+    assert run.record.generation == 1
