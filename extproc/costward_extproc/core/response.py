@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from costward_extproc.core import notices
+from costward_extproc.core import notices, spending
 from costward_extproc.core.case import Case
 from costward_extproc.core.events import Effect, PassChunk, PassHeaders, Renew, ResponseBody, ResponseHeaders
 from costward_extproc.core.evolve import evolve
 from costward_extproc.core.money import Usage, cost
 from costward_extproc.core.states import Responding, Step, Upstream
 from costward_extproc.core.transcript import Transcript
-
-_BYTES_PER_STREAMED_TOKEN = 200
-"""Of an SSE stream: about one event a token, most of it framing."""
-_BYTES_PER_TOKEN = 4
 
 _RENEW_EVERY_S = 1.0
 """What was seen is told to the ledger this often at most: a crash then loses at most a second of a stream's cost."""
@@ -61,5 +57,5 @@ def _seen(state: Responding) -> int:
     case = state.case
     if case.quote is None:
         return case.seen
-    per_token = _BYTES_PER_STREAMED_TOKEN if state.streamed else _BYTES_PER_TOKEN
+    per_token = spending.BYTES_PER_STREAMED_TOKEN if state.streamed else spending.BYTES_PER_TOKEN
     return cost(Usage(input=case.tokens, output=state.transcript.size // per_token), case.quote.rates)

@@ -32,6 +32,7 @@ from costward_extproc.dialects.base import Reading
 NOTHING = MicroUSD(0)
 _GATEWAY_TIMEOUT = 504
 """Envoy's own answer when the provider was too slow: the call was made, and most providers charge for it."""
+_PLAIN = ("", "identity")
 _INFLATE_LIMIT = 16 * 1024 * 1024
 """Bytes that a compressed answer may grow to: four times the kept answer, so a bomb costs bounded memory."""
 
@@ -58,7 +59,15 @@ def _end_unanswered(case: Case, at: float) -> Step:
     """The caller left before the response began: the provider has the input and may go on working."""
     usage = Usage(input=case.tokens, estimated=True)
     case = case.warned("usage-estimated")
-    record = record_of(case, at, end="aborted", usage=usage, cost=case.seen, baseline=_baseline(case, usage, case.seen))
+    record = record_of(
+        case,
+        at,
+        end="aborted",
+        usage=usage,
+        cost=case.seen,
+        baseline=_baseline(case, usage, case.seen),
+        quote=case.quote,
+    )
     return Finished(), (*_settled(case, MicroUSD(case.seen), None), Write(record))
 
 
@@ -112,7 +121,7 @@ def _read(state: Responding, kept: bytes) -> Reading:
 
 def inflated(body: bytes, encoding: str) -> bytes | None:
     """The plain bytes; None for an encoding that is not read here. A cut or broken stream gives what came before."""
-    if encoding in ("", "identity"):
+    if encoding in _PLAIN:
         return body
     if encoding not in ("gzip", "deflate"):
         return None
@@ -131,9 +140,15 @@ def _usage(state: Responding, reading: Reading) -> Usage:
         timed_out = state.status == _GATEWAY_TIMEOUT
         return Usage(input=state.case.tokens, estimated=True) if timed_out else Usage()
     output = state.case.means.count_tokens(reading.text_seen) if reading.text_seen else 0
-    if state.transcript.overflowed or (state.case.asked is None and not output):
-        output = max(output, state.transcript.size // spending.BYTES_PER_TOKEN)
+    if state.transcript.overflowed or not (output or reading.complete):
+        output = max(output, _output_by_size(state))
     return Usage(input=state.case.tokens, output=output, estimated=True)
+
+
+def _output_by_size(state: Responding) -> int:
+    """Of an answer that could not be read to its end: JSON that was cut, an unknown encoding, or too much of it."""
+    framed = state.streamed and state.encoding in _PLAIN
+    return state.transcript.size // (spending.BYTES_PER_STREAMED_TOKEN if framed else spending.BYTES_PER_TOKEN)
 
 
 def _quote(case: Case, reading: Reading) -> Quote:
@@ -156,6 +171,9 @@ def _entry(state: Responding, reading: Reading, price: int, at: float) -> Entry 
     if slot is None or asked is None or asked.last_user_text is None or reading.storable is None:
         return None
     if not reading.complete or state.status != 200 or state.transcript.overflowed:
+        return None
+    if case.cache.outcome == "would-hit":
+        # An enforced hit would have stored nothing: storing here would renew the entry, and take its vector away.
         return None
     rung = case.plan.rung.name if case.plan and case.plan.rung else None
     return Entry(

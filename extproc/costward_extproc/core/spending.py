@@ -16,6 +16,9 @@ chat answers, short enough that a small cap still lets several requests run at o
 BYTES_PER_TOKEN = 4
 """Of a body that cannot be read: English text and JSON have about this many bytes a token."""
 
+BYTES_PER_STREAMED_TOKEN = 200
+"""Of an SSE stream: about one event a token, most of it framing."""
+
 _ANY_MODEL = ""
 """Asks the price list for its ceiling over all models."""
 
