@@ -35,9 +35,27 @@ def scope_subject(scope: Scope, *, user: str | None, tenant: str, workload: str,
 
 
 def partition(
-    key: bytes, policy: Policy, subject: str, credential: str, dialect: str, embedder: str, locale: str, context: bytes
+    key: bytes,
+    policy: Policy,
+    subject: str,
+    credential: str,
+    upstream: str,
+    dialect: str,
+    embedder: str,
+    locale: str,
+    context: bytes,
 ) -> str:
     """Where an answer may be looked for: everything that must match exactly before the last user text may match."""
     return digest(
-        key, "partition", policy.ref, policy.cache_epoch, subject, credential, dialect, embedder, locale, context
+        key,
+        "partition",
+        policy.ref,
+        policy.cache_epoch,
+        subject,
+        credential,
+        upstream,
+        dialect,
+        embedder,
+        locale,
+        context,
     )

@@ -35,6 +35,10 @@ class Caller:
     """Digest of what the caller authenticates with upstream: a hit never crosses it."""
 
 
+_CREDENTIALS = ("authorization", "api-key", "x-api-key", "openai-organization", "openai-project")
+"""Whatever a provider may look at to decide who is asking: all of them, since we cannot know at which it looks."""
+
+
 def governing(snapshot: Snapshot, workload: Workload) -> Policy | None:
     """The first policy, in the snapshot's order of precedence, that selects this workload."""
     for policy in snapshot.policies:
@@ -50,14 +54,13 @@ def identify(headers: Headers, workload: Workload, policy: Policy, key: bytes) -
     identity = policy.identity
     user = _believed(headers, identity.user, workload)
     session = next((headers[name] for name in identity.session_headers if headers.get(name)), None)
-    credential = headers.get("authorization") or headers.get("api-key") or headers.get("x-api-key") or ""
     return Caller(
         workload=workload,
         tenant=workload.namespace,
         tier=_tier(policy, _believed(headers, identity.tier, workload)),
         user=digest(key, "user", user) if user else None,
         session=digest(key, "session", session) if session else None,
-        credential=digest(key, "credential", credential),
+        credential=digest(key, "credential", *(headers.get(name, "") for name in _CREDENTIALS)),
     )
 
 

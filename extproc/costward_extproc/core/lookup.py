@@ -66,14 +66,18 @@ def _subject(case: Case) -> str | None:
 
 
 def _partition(case: Case, asked: Asked, subject: str) -> str:
+    headers = case.frame.headers
+    # Two providers may serve the same model name; a query string may choose between versions of one.
+    upstream = headers.get(":authority", "").lower() + headers.get(":path", "")
     return partition(
         case.means.digest_key,
         case.policy,
         subject,
         case.frame.caller.credential,
+        upstream,
         case.frame.dialect.name,
         case.means.embedder_id or "none",
-        case.frame.headers.get("accept-language", ""),
+        headers.get("accept-language", ""),
         case.frame.dialect.context(asked),
     )
 
