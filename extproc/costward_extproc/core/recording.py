@@ -10,6 +10,10 @@ from costward_extproc.core.case import NO_ROUTE, Case
 from costward_extproc.core.money import Quote, Usage
 from costward_extproc.core.record import Attempt, End, Inputs, Record, Timings
 
+LONGEST_NAME = 200
+"""Characters of a name that a caller or a provider chose: longer than any real one, and a bound on what one request
+can write into the books."""
+
 _NO_USAGE = Usage()
 
 
@@ -44,7 +48,7 @@ def record_of(
     frame, asked = case.frame, case.asked
     standings = case.position.standings if case.position else ()
     went_upstream = case.decision in ("pass", "route", "degrade") and case.decided_at is not None
-    sent = case.plan.model if case.plan else None
+    sent = _name(case.plan.model) if case.plan else None
     return Record(
         id=frame.id,
         at=frame.at,
@@ -54,8 +58,8 @@ def record_of(
         generation=case.policy.generation,
         snapshot=frame.snapshot.hash,
         dialect=frame.dialect.name,
-        asked_model=asked.model if asked else None,
-        served_model=served,
+        asked_model=_name(asked.model) if asked else None,
+        served_model=_name(served),
         rung=case.plan.rung.name if case.plan and case.plan.rung else None,
         tenant=frame.caller.tenant,
         user=frame.caller.user,
@@ -64,7 +68,7 @@ def record_of(
         decision=case.decision,
         reason=case.reason,
         owner=case.policy.owner.team,
-        task=frame.headers.get("x-costward-task"),
+        task=_name(frame.headers.get("x-costward-task")),
         cache=replace(case.cache, stored=stored),
         route=case.plan.route if case.plan else NO_ROUTE,
         inputs=_inputs(case),
@@ -95,10 +99,14 @@ def _inputs(case: Case) -> Inputs:
         tools=asked.tools if asked else 0,
         stream=asked.stream if asked else False,
         body_bytes=case.body_bytes or len(case.body),
-        task_type=case.frame.headers.get("x-costward-task-type"),
+        task_type=_name(case.frame.headers.get("x-costward-task-type")),
         exact_key=case.slot.key if case.slot else None,
         neighbour_scores=case.neighbour_scores,
     )
+
+
+def _name(value: str | None) -> str | None:
+    return None if value is None else value[:LONGEST_NAME]
 
 
 def _ms(start: float, end: float | None) -> float | None:
