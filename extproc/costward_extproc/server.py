@@ -170,7 +170,7 @@ class Conversation:
             await self._context.write(reply_of(effect))
 
     async def _results(self, operations: list[Operation]) -> tuple[Effect, ...]:
-        """All operations at once; what each gave goes back into the machine in the order they were asked."""
+        """What each operation gave goes back into the machine in the order they were asked."""
         values = await self._run_all(operations)
         effects: tuple[Effect, ...] = ()
         for operation, value in zip(operations, values, strict=True):
@@ -180,16 +180,19 @@ class Conversation:
         return effects
 
     async def _run_all(self, operations: list[Operation]) -> list[Result]:
-        if len(operations) == 1:
-            return [await self._run(operations[0])]
-        return await asyncio.gather(*(self._run(operation) for operation in operations))
+        """One after the other: most are answered from memory, where a task each would cost more than the answer."""
+        values: list[Result] = []
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                for operation in operations:
+                    values.append(await self._run(operation))  # noqa: PERF401  # what was answered counts
+        except TimeoutError:
+            values += [Failure("deadline")] * (len(operations) - len(values))
+        return values
 
     async def _run(self, operation: Operation) -> Result:
         try:
-            async with asyncio.timeout_at(self._deadline):
-                return await self._call(operation)
-        except TimeoutError:
-            return Failure("deadline")
+            return await self._call(operation)
         except PortFailure as failure:
             return Failure(failure.reason)
         except Exception:

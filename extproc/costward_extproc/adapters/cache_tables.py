@@ -51,6 +51,9 @@ CACHE_SCHEMA = Schema(
 ROW_BYTES = 512
 """Columns and index pages of a row besides its text, answer and vector."""
 
+NEWS_KEYS = 2_000
+"""Keys read along with an answer: about 2 ms."""
+
 NEWS_ROWS = 1_000
 """Vectors read at a time: some milliseconds, so that a cold partition delays nobody else's lookup for long."""
 
@@ -60,6 +63,16 @@ CHUNK_ROWS = 500
 _COLUMNS = "seq, id, partition, key, policy, model, rung, cost, created_at, expires_at, checksum, vector, text, answer"
 _VECTOR_TYPE = np.dtype("<f4")
 _VECTOR_BYTES = DIMENSIONS * _VECTOR_TYPE.itemsize
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exact:
+    entry: Entry | None
+    junk: int
+    """1 where the row was unusable."""
+    keys: Sequence[tuple[int, str, str]]
+    """Row number, partition and key."""
+    more: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,13 +114,16 @@ def put(entry: Entry, db: sqlite3.Connection) -> None:
     )
 
 
-def exact(partition: str, key: str, now: float, db: sqlite3.Connection) -> tuple[Entry | None, int]:
-    """The live entry, and how many unusable rows were met."""
+def exact(partition: str, key: str, now: float, keys_upto: int, db: sqlite3.Connection) -> Exact:
+    """The live entry of this key, and the keys of rows that were added behind `keys_upto`."""
     row = db.execute(
         f"SELECT {_COLUMNS} FROM entry WHERE partition = ? AND key = ? AND expires_at > ?", (partition, key, now)
     ).fetchone()
     entry = _entry(row) if row else None
-    return entry, int(row is not None and entry is None)
+    keys = db.execute(
+        f"SELECT seq, partition, key FROM entry WHERE seq > ? ORDER BY seq LIMIT {NEWS_KEYS}", (keys_upto,)
+    ).fetchall()
+    return Exact(entry, int(row is not None and entry is None), keys, len(keys) == NEWS_KEYS)
 
 
 def lookup(

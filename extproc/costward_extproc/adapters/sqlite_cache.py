@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from costward_extproc.adapters import cache_tables as tables
 from costward_extproc.adapters.cache_tables import CACHE_SCHEMA
+from costward_extproc.adapters.key_filter import KeyFilter
 from costward_extproc.adapters.sqlite_thread import Database, StoreThread
 from costward_extproc.adapters.vector_index import MAX_BYTES, Partition, VectorIndex
 from costward_extproc.cache.entries import Entry, Neighbour, Selector, Vector
@@ -28,6 +29,10 @@ MAX_ENTRY_BYTES = 2**20
 MAX_PENDING_BYTES = 32 * 2**20
 """Answers that wait for a stalled disk; beyond it new ones are dropped, for a cache must not eat the memory that the
 traffic needs."""
+
+FRESH_S = 0.5
+"""How long what another worker stored may go unnoticed by the exact tier: a repetition within half a second of the
+first answer is rare, and costs one more call of the provider."""
 
 MAX_TOUCHED = 10_000
 """Served entries whose last use is not written down yet; more would only blur which one goes first."""
@@ -67,13 +72,21 @@ class SqliteCache:
         self._pending_bytes = 0
         """At most what waits to be written: counted since the queue was last seen empty."""
         self._used: dict[str, float] = {}
+        self._keys = KeyFilter()
+        self._keys_upto = 0
+        self._looked_at = float("-inf")
 
     async def exact(self, partition: str, key: str, now: float) -> Entry | None:
-        entry, junk = await self.database.read(partial(tables.exact, partition, key, now))
-        self.junk += junk
-        if entry is not None:
-            self._touch(entry, now)
-        return entry
+        """Without asking the file where it is certain that there is nothing, as far as was looked FRESH_S ago."""
+        fresh = 0 <= now - self._looked_at <= FRESH_S
+        if fresh and not self._keys.may_hold(partition, key):
+            return None
+        found = await self.database.read(partial(tables.exact, partition, key, now, self._keys_upto))
+        self.junk += found.junk
+        self._learn_keys(found.keys, found.more, now)
+        if found.entry is not None:
+            self._touch(found.entry, now)
+        return found.entry
 
     async def near(
         self, partition: str, vector: Vector, k: int, now: float, at_least: float = -1.0
@@ -95,6 +108,7 @@ class SqliteCache:
             self.dropped += 1
             return
         self._pending_bytes += size
+        self._keys.add(entry.partition, entry.key)
         self.database.post(partial(tables.put, entry))
 
     async def forget(self, selector: Selector) -> int:
@@ -126,6 +140,13 @@ class SqliteCache:
     def close(self) -> None:
         """Finish what is queued. Blocks: call it off the event loop."""
         self.database.close()
+
+    def _learn_keys(self, keys: Sequence[tuple[int, str, str]], more: bool, now: float) -> None:
+        for seq, partition, key in keys:
+            self._keys.add(partition, key)
+            self._keys_upto = max(self._keys_upto, seq)
+        # While there is more to read, nothing is certain: the file is asked, and gives the next chunk with its answer.
+        self._looked_at = float("-inf") if more else now
 
     def _near(
         self, name: str, vector: Vector, k: int, now: float, at_least: float, db: sqlite3.Connection

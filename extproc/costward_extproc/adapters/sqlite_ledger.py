@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from costward_extproc.adapters import ledger_tables as tables
 from costward_extproc.adapters.ledger_tables import LEDGER_SCHEMA, Counter
 from costward_extproc.adapters.sqlite_thread import Database, StoreThread
+from costward_extproc.adapters.standings import Standings
 from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Reservation, Settlement
 from costward_extproc.errors import StoreFailure
 
@@ -25,6 +27,15 @@ SWEEP_S = 1.0
 
 PRUNE_S = 3_600.0
 """What is pruned is days old: an hour sooner or later does not matter."""
+
+
+@dataclass(slots=True)
+class _Live:
+    """A reservation of this process."""
+
+    keys: tuple[str, ...]
+    amount: int
+    seen: int
 
 
 class SqliteLedger:
@@ -46,30 +57,42 @@ class SqliteLedger:
         """Reservations that this process found dead and charged, since start."""
         self._clock = clock
         self._on_failure = on_failure
-        self._seen: dict[str, int] = {}
+        self._live: dict[str, _Live] = {}
+        self._standings = Standings()
 
     @property
     def open_reservations(self) -> int:
         """Live exchanges of this process that hold a reservation."""
-        return len(self._seen)
+        return len(self._live)
 
     async def standing(self, charges: Sequence[Charge], output_key: str) -> Position:
-        return await self.database.read(lambda db: tables.position(db, charges, output_key))
+        """What is known here, else what the file says (see standings.py)."""
+        known = self._standings.position(charges, output_key, self._clock())
+        if known is not None:
+            return known
+        asked = self._standings.changes
+        position = await self.database.read(lambda db: tables.position(db, charges, output_key))
+        self._standings.learn(charges, output_key, position, asked, self._clock())
+        return position
 
     async def reserve(self, reservation: Reservation) -> Granted | Refused:
         now = self._clock()
         verdict = await self.database.run(lambda db: tables.reserve(db, reservation, now))
-        if isinstance(verdict, Granted):
-            self._seen[reservation.id] = reservation.seen
+        if isinstance(verdict, Granted) and reservation.id not in self._live:
+            keys = tuple({charge.key for charge in reservation.charges})
+            self._live[reservation.id] = _Live(keys, reservation.amount, reservation.seen)
+            self._standings.book(keys, reserved=reservation.amount, spent=0)
         return verdict
 
     def renew(self, id: str, seen: int) -> None:
-        if id in self._seen:
-            self._seen[id] = seen
+        if id in self._live:
+            self._live[id].seen = seen
 
     def settle(self, settlement: Settlement) -> None:
         now = self._clock()
-        self._seen.pop(settlement.id, None)
+        live = self._live.pop(settlement.id, None)
+        if live is not None:
+            self._standings.book(live.keys, reserved=-live.amount, spent=settlement.cost)
         self.database.post(lambda db: tables.settle(db, settlement, now))
 
     async def counters(self, prefix: str = "") -> list[Counter]:
@@ -78,7 +101,7 @@ class SqliteLedger:
 
     async def flush(self) -> None:
         """Write what was seen of this process's live exchanges and extend their leases. Raises StoreFailure."""
-        seen = dict(self._seen)
+        seen = {id: live.seen for id, live in self._live.items()}
         if seen:
             lease_until = self._clock() + self.lease_s
             await self.database.run(lambda db: tables.renew(db, seen, lease_until))
