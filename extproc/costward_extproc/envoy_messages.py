@@ -143,11 +143,14 @@ def _answer(effect: Answer) -> ProcessingResponse:
 
 
 def _options(headers: tuple[tuple[str, str], ...]) -> list[HeaderValueOption]:
-    # `value` would arrive empty: ext_proc reads raw_value.
-    return [
-        HeaderValueOption(
-            header=HeaderValue(key=name, raw_value=value.encode("latin-1", "replace")),
-            append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
-        )
-        for name, value in headers
-    ]
+    return [_option(name, value) for name, value in headers]
+
+
+@lru_cache(maxsize=2_048)
+def _option(name: str, value: str) -> HeaderValueOption:
+    """Most values recur (decisions, policies, models), and copying a message is a fifth of building it."""
+    return HeaderValueOption(
+        # `value` would arrive empty: ext_proc reads raw_value.
+        header=HeaderValue(key=name, raw_value=value.encode("latin-1", "replace")),
+        append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+    )

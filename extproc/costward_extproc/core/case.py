@@ -24,7 +24,7 @@ NO_ROUTE = RouteNote(rule=None, rung=None, enforced=False)
 CACHE_OFF = CacheNote(outcome="off")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """What the request headers settle once. The snapshot stays this one until the exchange ends, whatever is
     published meanwhile."""

@@ -22,7 +22,7 @@ class Workload:
         return f"{self.cluster}/{self.namespace}/{self.service_account}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Caller:
     """On whose behalf one exchange runs. `user` and `session` are keyed digests, never clear text."""
 

@@ -15,7 +15,7 @@ DecisionKind = Literal["pass", "hit-exact", "hit-semantic", "route", "degrade", 
 End = Literal["complete", "aborted", "error"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CacheNote:
     """What the cache did or, in Observe, would have done."""
 

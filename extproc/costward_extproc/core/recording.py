@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from costward_extproc.cache.entries import Entry
 from costward_extproc.core import caps
 from costward_extproc.core.case import NO_ROUTE, Case
+from costward_extproc.core.evolve import evolve
 from costward_extproc.core.money import Quote, Usage
 from costward_extproc.core.record import Attempt, End, Inputs, Record, Timings
 
@@ -69,7 +68,7 @@ def record_of(
         reason=case.reason,
         owner=case.policy.owner.team,
         task=_name(frame.headers.get("x-costward-task")),
-        cache=replace(case.cache, stored=stored),
+        cache=evolve(case.cache, stored=stored) if stored else case.cache,
         route=case.plan.route if case.plan else NO_ROUTE,
         inputs=_inputs(case),
         caps=caps.notes(case.charges if standings else (), standings, case.reached.step if case.reached else None),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from costward_contract.snapshot import LadderStep
 
 from costward_extproc.cache.entries import Embedding as Embedded
@@ -25,6 +23,7 @@ from costward_extproc.core.events import (
     Stand,
     Write,
 )
+from costward_extproc.core.evolve import evolve
 from costward_extproc.core.fingerprint import digest
 from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Settlement, Standing
 from costward_extproc.core.record import CacheNote
@@ -96,7 +95,7 @@ def _read(frame: Frame, body: bytes) -> Case:
     if caller.session is None:
         # Without a session header the conversation's own beginning tells its turns from other conversations.
         session = digest(frame.means.digest_key, "conversation", caller.user or "", frame.dialect.opening(asked))
-        frame = replace(frame, caller=replace(caller, session=session))
+        frame = evolve(frame, caller=evolve(caller, session=session))
     return Case(frame, body, asked=asked, tokens=tokens)
 
 
@@ -140,7 +139,7 @@ def _with_vector(case: Case, value: Result, at: float) -> Step:
     if not isinstance(value, Embedded):
         return _reserve(_cache_down(case, value), at)
     if value.truncated:
-        return _reserve(case.but(cache=replace(case.cache, reason="long-text")), at)
+        return _reserve(case.but(cache=evolve(case.cache, reason="long-text")), at)
     case = case.but(vector=value.vector)
     semantic = case.policy.cache.semantic
     if case.slot is None or not case.slot.lookup or semantic is None:
