@@ -8,6 +8,7 @@ import sys
 
 import uvloop
 
+from costward_extproc import memory
 from costward_extproc.adapters.file_snapshots import PolicyFileError
 from costward_extproc.app import run
 from costward_extproc.errors import SettingsError
@@ -17,6 +18,7 @@ from costward_extproc.settings import Settings
 def main() -> None:
     """Standard output carries decision lines alone; logs go to standard error."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    memory.bound_arenas()
     try:
         uvloop.run(run(Settings.from_env(os.environ)))
     except (SettingsError, PolicyFileError) as error:

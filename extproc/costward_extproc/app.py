@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -20,6 +19,7 @@ from envoy.service.ext_proc.v3.external_processor_pb2_grpc import add_ExternalPr
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
+from costward_extproc import memory
 from costward_extproc.adapters.file_snapshots import FileSnapshots
 from costward_extproc.adapters.onnx_embedder import OnnxEmbedder
 from costward_extproc.adapters.prices import CataloguePrices
@@ -61,9 +61,7 @@ async def run(settings: Settings) -> None:
         ready = asyncio.Event()
         if settings.admin_port:
             stack.callback(Admin(settings.admin_port, ready.is_set).close)
-        # What start-up made stays for good: the collector need not walk it again with every generation it clears.
-        gc.collect()
-        gc.freeze()
+        memory.settle()
         await health.set("", health_pb2.HealthCheckResponse.SERVING)
         ready.set()
         log.info("serving on %s, snapshot %s", settings.socket, services.snapshots.current.hash[:19])
