@@ -137,6 +137,7 @@ def test_a_capped_caller_gets_a_rate_limit_error_and_does_not_try_again(
     assert "Your free plan is used up until" in capped.value.message
     assert (capped.value.type, capped.value.code) == ("insufficient_quota", "budget_exceeded")
     assert int(capped.value.response.headers["retry-after"]) > 0
+    assert capped.value.response.headers["x-should-retry"] == "false"
     assert len(sent) == 1
     assert up.bill()["requests"] == before
 
