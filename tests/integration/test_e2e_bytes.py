@@ -68,6 +68,9 @@ ELSEWHERE = {
 }
 ALL = {**HARD_TO_READ, **READABLE, **ELSEWHERE}
 
+LEAST_RESERVED = 1_024 * 2
+"""µ$: the output that is assumed where none is said, at the rate of gpt-5-mini."""
+
 CONTROLS = dict.fromkeys(REQUEST_HEADERS, "off")
 
 
