@@ -90,6 +90,9 @@ async def _services(settings: Settings, telemetry: Telemetry, stack: AsyncExitSt
         state / "records.sqlite", sys.stdout, on_failure=_counted(telemetry, "records"), thread=stores
     )
     stack.callback(records.close)
+    for name, database in (("ledger", ledger.database), ("cache", cache.database), ("records", records.database)):
+        if database.moved_aside is not None:
+            telemetry.degraded(f"{name}-moved-aside")
     threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="step")
     stack.callback(threads.shutdown)
     tokens = SplintrTokens()

@@ -82,11 +82,13 @@ class RunningStack:
     async def fault(self, **faults: Any) -> None:
         (await self.provider.post("/_stand_in/faults", json=faults)).raise_for_status()
 
-    async def metric(self, name: str) -> float:
-        """Sum over all label sets of the samples of this name, 0 where there is none."""
+    async def metric(self, name: str, **labels: str) -> float:
+        """Sum of the samples of this name that carry these labels, 0 where there is none."""
         async with httpx.AsyncClient() as client:
             lines = (await client.get(f"{self.admin_url}/metrics")).text.splitlines()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        samples = [line for line in lines if line.startswith((f"{name}{{", f"{name} "))]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in samples if all(label in line for label in wanted))
 
     def books(self) -> Books:
         with read_only(self.state_dir / "ledger.sqlite") as db:
