@@ -36,8 +36,6 @@ class Exchange:
     kind: Kind
     started: float
     phase: Phase = "idle"
-    answered: float = 0.0
-    """When the response's headers came."""
     ended: float = 0.0
     status: int = 0
     decision: str | None = None
@@ -84,11 +82,6 @@ class Load:
         """How many exchanges that began after `since` (loop time) are in which phase now."""
         return Counter(e.phase for e in self.exchanges if e.started >= since and e.phase not in ("idle", "done"))
 
-    def longest_stream(self, since: float) -> float:
-        """For how many seconds the oldest stream that began after `since` has been answered by now."""
-        now = asyncio.get_running_loop().time()
-        return max((now - e.answered for e in self.exchanges if e.started >= since and e.phase == "stream"), default=0)
-
     async def _work(self, kind: Kind) -> None:
         while not self._stopping:
             exchange = Exchange(next(self._numbers), kind, asyncio.get_running_loop().time())
@@ -113,7 +106,6 @@ class Load:
             exchange.phase = "waiting"
         async with self.client.stream("POST", "/chat/completions", content=content, headers=headers) as response:
             exchange.phase, exchange.status = "stream", response.status_code
-            exchange.answered = asyncio.get_running_loop().time()
             exchange.decision = response.headers.get("x-costward-decision")
             exchange.id = response.headers.get("x-costward-request-id")
             if exchange.kind == "stream":

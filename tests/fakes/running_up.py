@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +62,11 @@ class RunningUp:
         while not condition():
             assert time.monotonic() < deadline, f"{what} did not come within {seconds:g} s:\n{self.text}"
             time.sleep(0.02)
+
+    def until_recorded(self, headers: Mapping[str, str]) -> None:
+        """Until the exchange of these response headers is settled and its line is printed, a moment after its end."""
+        shown = headers["x-costward-request-id"][:12]
+        self.until(lambda: shown in self.text, f"the decision line of {shown}")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> int:
         """Its exit status."""

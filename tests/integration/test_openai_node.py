@@ -60,7 +60,7 @@ def test_a_capped_caller_gets_a_rate_limit_error_and_does_not_try_again(
     sdk: NodeSdk, user: dict[str, str], up: RunningUp
 ) -> None:
     free = {**user, "x-user-tier": "free"}
-    sdk.chat("repeat 60 words", headers=free)
+    up.until_recorded(sdk.chat("repeat 60 words", headers=free).headers)
     before = up.bill()["requests"]
     capped = sdk.chat("repeat 61 words", headers=free)
     assert capped.error is not None

@@ -129,7 +129,9 @@ def test_a_capped_caller_gets_a_rate_limit_error_and_does_not_try_again(
     sdk: openai.OpenAI, sent: list[object], up: RunningUp
 ) -> None:
     free = {"x-user-tier": "free"}
-    sdk.chat.completions.create(model="gpt-5-mini", messages=question("repeat 60 words"), extra_headers=free)
+    create = sdk.chat.completions.with_raw_response.create
+    spent = create(model="gpt-5-mini", messages=question("repeat 60 words"), extra_headers=free)
+    up.until_recorded(spent.headers)
     before = up.bill()["requests"]
     sent.clear()
     with pytest.raises(openai.RateLimitError) as capped:
