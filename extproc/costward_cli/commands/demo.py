@@ -9,12 +9,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.console import Console
 from rich.live import Live
-
-from costward_cli.stack import Stack, StackSpec
 
 
 def demo(
@@ -41,9 +38,12 @@ def demo(
 
 
 async def _run(model_dir: Path, console: Console) -> tuple[list[Any], list[dict[str, Any]], int]:
-    # The SDK takes a second to load: not before it is needed, so that --help stays quick.
+    # The SDK and the stack take seconds to load: not before they are needed, so that --help stays quick.
+    import httpx
+
     from costward_cli.demo.play import Player, Shown
     from costward_cli.demo.report import table
+    from costward_cli.stack import Stack, StackSpec
 
     steps: list[Shown] = []
     policy = as_file(files("costward_cli.demo") / "policy.yaml")

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from costward_contract.wiring import failure_mode_allow
 from rich.console import Console
-from rich.live import Live
 
-from costward_cli.live.table import DecisionTable, line
-from costward_cli.policies import compile_files
 from costward_cli.problems import CliError
-from costward_cli.stack import Stack, StackSpec
+
+if TYPE_CHECKING:
+    from costward_cli.stack import Stack, StackSpec
 
 
 def up(
@@ -37,6 +35,12 @@ def up(
     All traffic belongs to one workload, service account `local` in namespace `default`. Point any OpenAI client at the
     printed base URL; nothing else of it changes.
     """
+    # Envoy's types take seconds to load: not before they are needed, so that --help stays quick.
+    from costward_contract.wiring import failure_mode_allow
+
+    from costward_cli.policies import compile_files
+    from costward_cli.stack import StackSpec
+
     snapshot = compile_files([policy])
     if not any(compiled.namespace == "default" for compiled in snapshot.policies):
         raise CliError(
@@ -58,6 +62,11 @@ def up(
 
 
 async def _run(spec: StackSpec, console: Console) -> None:
+    from rich.live import Live
+
+    from costward_cli.live.table import DecisionTable, line
+    from costward_cli.stack import Stack
+
     decisions = DecisionTable()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -16,6 +16,7 @@ from costward_extproc.core.record import CacheNote
 from costward_extproc.dialects.base import Asked
 
 _MAX_AGE = re.compile(r"max-age\s*=\s*\"?(\d{1,9})")
+_PORT = re.compile(r":\d+$")
 _PPM = 1_000_000
 
 
@@ -67,8 +68,9 @@ def _subject(case: Case) -> str | None:
 
 def _partition(case: Case, asked: Asked, subject: str) -> str:
     headers = case.frame.headers
-    # Two providers may serve the same model name; a query string may choose between versions of one.
-    upstream = headers.get(":authority", "").lower() + headers.get(":path", "")
+    # Two providers may serve the same model name; a query string may choose between versions of one. The port tells
+    # only where the proxy listens, and moving it must not empty the cache.
+    upstream = _PORT.sub("", headers.get(":authority", "").lower()) + headers.get(":path", "")
     return partition(
         case.means.digest_key,
         case.policy,

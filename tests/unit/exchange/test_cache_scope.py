@@ -100,6 +100,10 @@ def test_a_hit_never_crosses_languages_or_providers(other: dict[str, str]) -> No
     assert _hits(_world("Workload"), other, other)
 
 
+def test_another_port_of_the_proxy_keeps_the_cache() -> None:
+    assert _hits(_world("Workload"), {":authority": "localhost:8080"}, {":authority": "localhost:8081"})
+
+
 def test_an_answer_is_stored_for_the_one_who_asked() -> None:
     """Two callers at once: each answer lands in its own caller's partition."""
     world = _world("User")
