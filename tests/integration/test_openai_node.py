@@ -23,7 +23,7 @@ def sdk(up: RunningUp) -> NodeSdk:
 
 @pytest.fixture
 def user(request: pytest.FixtureRequest) -> dict[str, str]:
-    return {"x-user-id": request.node.name}
+    return {"x-user-id": request.node.nodeid}
 
 
 def test_an_answer_and_then_hits_in_both_forms(sdk: NodeSdk, user: dict[str, str]) -> None:

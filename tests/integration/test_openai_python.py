@@ -34,7 +34,7 @@ def sdk(up: RunningUp, sent: list[object], request: pytest.FixtureRequest) -> It
     """As a user has it, from the printed lines alone; each test is a user of its own."""
     exports = up.exports
     http = openai.DefaultHttpxClient(event_hooks={"request": [sent.append]})
-    headers = {"x-user-id": request.node.name}
+    headers = {"x-user-id": request.node.nodeid}
     key = exports["OPENAI_API_KEY"]
     with openai.OpenAI(
         base_url=exports["OPENAI_BASE_URL"], api_key=key, http_client=http, default_headers=headers
