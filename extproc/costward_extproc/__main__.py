@@ -19,6 +19,8 @@ def main() -> None:
     """Standard output carries decision lines alone; logs go to standard error."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     memory.bound_arenas()
+    # Questions, answers and the socket that could store them are this user's alone.
+    os.umask(0o077)
     try:
         uvloop.run(run(Settings.from_env(os.environ)))
     except (SettingsError, PolicyFileError) as error:

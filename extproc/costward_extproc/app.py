@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -31,7 +32,7 @@ from costward_extproc.adapters.telemetry import Telemetry
 from costward_extproc.adapters.tokens import SplintrTokens
 from costward_extproc.admin import Admin
 from costward_extproc.core.means import BODY_LIMIT, Means
-from costward_extproc.errors import EmbedderFailure
+from costward_extproc.errors import EmbedderFailure, SettingsError
 from costward_extproc.server import Processor, Services
 from costward_extproc.settings import Settings
 
@@ -40,6 +41,11 @@ log = logging.getLogger(__name__)
 DRAIN_S = 5.0
 """How long streams may go on after SIGTERM before they are cut; a longer answer than that is rare, and what is cut is
 settled from what was seen."""
+
+_KEY_BYTES = 32
+
+_KEEPER_PAUSE_S = 1.0
+"""Before a keeper that failed begins anew: one that fails at once must not burn a core."""
 
 _THREADS = 2
 """Threads for large bodies: as many as small machines have cores; more would only fight over the interpreter."""
@@ -80,9 +86,9 @@ async def _services(settings: Settings, telemetry: Telemetry, stack: AsyncExitSt
     # Loading takes most of the start: the model and the price list load while the stores open.
     model = asyncio.create_task(asyncio.to_thread(_embedder, settings.model_dir, telemetry))
     prices = asyncio.create_task(asyncio.to_thread(CataloguePrices))
-    # One thread for all files: a request asks ledger and cache at once, and is woken once.
+    # A thread for what money waits on and one for all else, so that a stall of the cache's file is not the ledger's.
     stores = StoreThread()
-    ledger = SqliteLedger(state / "ledger.sqlite", time.time, settings.lease_s, _counted(telemetry, "ledger"), stores)
+    ledger = SqliteLedger(state / "ledger.sqlite", time.time, settings.lease_s, _counted(telemetry, "ledger"))
     stack.callback(ledger.close)
     cache = SqliteCache(state / "cache.sqlite", time.time, on_failure=_counted(telemetry, "cache"), thread=stores)
     stack.callback(cache.close)
@@ -101,8 +107,8 @@ async def _services(settings: Settings, telemetry: Telemetry, stack: AsyncExitSt
         stack.callback(embedder.close)
     await ledger.sweep(time.time())
     await _warm_up(ledger, cache, embedder)
-    for keeper in (ledger.keep(), cache.keep(), snapshots.keep()):
-        stack.callback(asyncio.create_task(keeper).cancel)
+    for name, keep in (("ledger", ledger.keep), ("cache", cache.keep), ("snapshots", snapshots.keep)):
+        stack.callback(asyncio.create_task(_kept(name, keep, telemetry)).cancel)
     telemetry.watch("costward.semantic.up", "1 where the semantic tier can work", lambda: float(embedder is not None))
     telemetry.watch("costward.reservations.open", "Reservations held", lambda: ledger.open_reservations)
     means = Means(
@@ -141,6 +147,17 @@ def _embedder(model_dir: Path | None, telemetry: Telemetry) -> OnnxEmbedder | No
         return None
 
 
+async def _kept(name: str, keep: Callable[[], Awaitable[None]], telemetry: Telemetry) -> None:
+    """A keeper that fails unexpectedly begins anew: without one, leases or policies would silently stand still."""
+    while True:
+        try:
+            await keep()
+        except Exception:
+            log.exception("keeping %s failed", name)
+            telemetry.degraded(f"{name}-keeper")
+        await asyncio.sleep(_KEEPER_PAUSE_S)
+
+
 async def _warm_up(ledger: SqliteLedger, cache: SqliteCache, embedder: OnnxEmbedder | None) -> None:
     """Every path once before traffic: a first use loads pages, plans and kernels, which took the first exchange on a
     busy machine past its deadline."""
@@ -156,14 +173,25 @@ def _counted(telemetry: Telemetry, store: str) -> Callable[[str], None]:
 
 
 def _digest_key(path: Path) -> bytes:
-    """32 random bytes that name everything in the stores; made once, readable by this user alone."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(os.urandom(32))
-    return path.read_bytes()
+    """32 random bytes that name everything in the stores; made once, readable by this user alone.
+
+    Written whole before it has its name, so that neither a kill nor another worker ever sees a part of it. Raises
+    SettingsError for a file that is no such key: a shorter one would be easy to guess.
+    """
+    if not path.exists():
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(os.urandom(_KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
+    key = path.read_bytes()
+    if len(key) != _KEY_BYTES:
+        mend = "restore it, or remove it together with the other files of the state folder, which it names"
+        raise SettingsError([f"{path} must hold {_KEY_BYTES} bytes and holds {len(key)}; {mend}"])
+    return key
 
 
 def _server(socket: Path, processor: Processor, health: HealthServicer) -> grpc.aio.Server:

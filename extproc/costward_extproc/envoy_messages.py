@@ -50,7 +50,14 @@ _READ_ALL = ProcessingMode(
 _PASS_CHUNK = ProcessingResponse(response_body=BodyResponse())
 _PASS_HEADERS = ProcessingResponse(response_headers=HeadersResponse())
 _GO_UPSTREAM = ProcessingResponse(request_body=BodyResponse())
-_GO_UPSTREAM_BODYLESS = ProcessingResponse(request_headers=HeadersResponse(), mode_override=_READ_ALL)
+_READ_ANSWER = ProcessingMode(
+    request_header_mode=ProcessingMode.SEND,
+    response_header_mode=ProcessingMode.SEND,
+    response_body_mode=ProcessingMode.STREAMED,
+    request_trailer_mode=ProcessingMode.SKIP,
+    response_trailer_mode=ProcessingMode.SKIP,
+)
+"""As above, but the request's body, if there is one, flows past unseen."""
 _CLEAR_CHUNK = ProcessingResponse(
     response_body=BodyResponse(response=CommonResponse(body_mutation=BodyMutation(clear_body=True)))
 )
@@ -88,8 +95,10 @@ def reply_of(effect: ReadOn | GoUpstream | Answer | PassHeaders | PassChunk) -> 
     match effect:
         case ReadOn(remove):
             return _read_on(remove)
-        case GoUpstream(to, body):
-            return _go_upstream(to, body)
+        case GoUpstream("headers", _, remove):
+            return _read_on(remove, answer_only=True)
+        case GoUpstream(_, body):
+            return _go_upstream(body)
         case PassHeaders(add):
             return _pass_headers(add)
         case PassChunk(None):
@@ -101,14 +110,13 @@ def reply_of(effect: ReadOn | GoUpstream | Answer | PassHeaders | PassChunk) -> 
 
 
 @lru_cache(maxsize=256)
-def _read_on(remove: tuple[str, ...]) -> ProcessingResponse:
+def _read_on(remove: tuple[str, ...], answer_only: bool = False) -> ProcessingResponse:
     common = CommonResponse(header_mutation=HeaderMutation(remove_headers=remove))
-    return ProcessingResponse(request_headers=HeadersResponse(response=common), mode_override=_READ_ALL)
+    mode = _READ_ANSWER if answer_only else _READ_ALL
+    return ProcessingResponse(request_headers=HeadersResponse(response=common), mode_override=mode)
 
 
-def _go_upstream(to: str, body: bytes | None) -> ProcessingResponse:
-    if to == "headers":
-        return _GO_UPSTREAM_BODYLESS
+def _go_upstream(body: bytes | None) -> ProcessingResponse:
     if body is None:
         return _GO_UPSTREAM
     common = CommonResponse(

@@ -18,6 +18,7 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 from envoy.service.ext_proc.v3.external_processor_pb2_grpc import ExternalProcessorServicer
 
 from costward_extproc import ports
+from costward_extproc.cache.entries import Entry
 from costward_extproc.core import exchange
 from costward_extproc.core.events import (
     Background,
@@ -49,11 +50,16 @@ from costward_extproc.errors import PortFailure
 
 log = logging.getLogger(__name__)
 
-OFF_LOOP_BYTES = 16 * 1024
-"""A body of this size takes about 200 µs to read, the longest that may run on the event loop: larger ones are stepped
-on a thread. The machine is pure, so it does not matter where."""
+OFF_LOOP_BYTES = 8 * 1024
+"""Bytes of request, answer or entry that take about 200 µs to read or write, the longest that may run on the event
+loop: what has more is stepped on a thread. The machine is pure, so it does not matter where."""
 
-_OPERATIONS = (Stand, FindExact, Embed, FindNear, Reserve)
+OPTIONAL_SHARE = 0.5
+"""Of the deadline, for what only saves money: cache and embedder. The rest is the ledger's alone, so that a slow cache
+never puts the caps out of reach."""
+
+_OPTIONAL = (FindExact, Embed, FindNear)
+_OPERATIONS = (*_OPTIONAL, Stand, Reserve)
 _BACKGROUND = (Renew, Settle, Store, Write)
 
 
@@ -112,7 +118,7 @@ class Conversation:
         self._state: State = exchange.begin(
             services.new_id(), services.snapshots.current, services.workload, services.means
         )
-        self._deadline = 0.0
+        self._optional_until = 0.0
         self._bytes_seen = 0
         self._let_go = False
 
@@ -132,19 +138,28 @@ class Conversation:
         return self._let_go or ended or isinstance(self._state, Finished)
 
     async def _handle(self, event: Event) -> None:
-        size = len(getattr(event, "chunk", b""))
-        self._bytes_seen += size
-        if size > OFF_LOOP_BYTES and isinstance(event, RequestBody):
-            loop = asyncio.get_running_loop()
-            step = await loop.run_in_executor(self._services.threads, exchange.step, self._state, event)
-            self._state, effects = step
+        self._bytes_seen += len(getattr(event, "chunk", b""))
+        if isinstance(event, RequestBody):
+            effects = await self._step(event, self._bytes_seen)
         else:
+            # Response chunks are only handed on and kept: the same few microseconds whatever their size.
             self._state, effects = exchange.step(self._state, event)
         # Counted from here: a body that was slow to arrive, or is long to read, must not find the caps out of reach.
-        self._deadline = asyncio.get_running_loop().time() + self._services.deadline_s
+        now = asyncio.get_running_loop().time()
+        self._optional_until = now + OPTIONAL_SHARE * self._services.deadline_s
         while effects:
             operations = await self._perform(effects)
             effects = await self._results(operations) if operations else ()
+
+    async def _step(self, event: Event, weight: int) -> tuple[Effect, ...]:
+        """A step that may be long, by the bytes it has to deal with: then on a thread."""
+        if weight > OFF_LOOP_BYTES:
+            loop = asyncio.get_running_loop()
+            step = await loop.run_in_executor(self._services.threads, exchange.step, self._state, event)
+        else:
+            step = exchange.step(self._state, event)
+        self._state, effects = step
+        return effects
 
     async def _perform(self, effects: tuple[Effect, ...]) -> list[Operation]:
         """The reply goes out first, then background work is queued; operations are returned.
@@ -175,24 +190,20 @@ class Conversation:
         effects: tuple[Effect, ...] = ()
         for operation, value in zip(operations, values, strict=True):
             done = Done(self._services.clock(), operation.op, value)
-            self._state, more = exchange.step(self._state, done)
-            effects += more
+            effects += await self._step(done, self._bytes_seen + _weight(value))
         return effects
 
     async def _run_all(self, operations: list[Operation]) -> list[Result]:
         """One after the other: most are answered from memory, where a task each would cost more than the answer."""
-        values: list[Result] = []
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                for operation in operations:
-                    values.append(await self._run(operation))  # noqa: PERF401  # what was answered counts
-        except TimeoutError:
-            values += [Failure("deadline")] * (len(operations) - len(values))
-        return values
+        return [await self._run(operation) for operation in operations]
 
     async def _run(self, operation: Operation) -> Result:
+        reserved = 0.0 if isinstance(operation, _OPTIONAL) else (1 - OPTIONAL_SHARE) * self._services.deadline_s
         try:
-            return await self._call(operation)
+            async with asyncio.timeout_at(self._optional_until + reserved):
+                return await self._call(operation)
+        except TimeoutError:
+            return Failure("deadline")
         except PortFailure as failure:
             return Failure(failure.reason)
         except Exception:
@@ -254,3 +265,14 @@ class Conversation:
         for effect in effects:
             if isinstance(effect, _BACKGROUND):
                 self._queue(effect)
+
+
+def _weight(value: Result) -> int:
+    """Bytes that a step with this result has to deal with."""
+    match value:
+        case Entry():
+            return len(value.answer)
+        case tuple():
+            return sum(len(neighbour.entry.answer) + len(neighbour.entry.text) for neighbour in value)
+        case _:
+            return 0

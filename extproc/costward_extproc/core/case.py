@@ -55,13 +55,12 @@ class Slot:
 @dataclass(frozen=True, eq=False)
 class Case:
     frame: Frame
-    body: bytes = b""
     body_bytes: int = 0
     asked: Asked | None = None
     """None: the body has no single safe reading."""
     unreadable: str | None = None
-    body_less: bool = False
-    """The request ended with its headers, so the reply that lets it go answers those."""
+    by_headers: bool = False
+    """The body is not read, so the reply that lets the request go answers its headers."""
     tokens: int = 0
     charges: tuple[Charge, ...] = ()
     position: Position | None = None

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from costward_contract.snapshot import Snapshot
 
-from costward_extproc.core import recording, request, response, settling
-from costward_extproc.core.case import Case, Frame
+from costward_extproc.core import request, response, settling
+from costward_extproc.core.case import Frame
 from costward_extproc.core.events import (
     Closed,
     Done,
@@ -28,14 +28,12 @@ from costward_extproc.core.events import (
     RequestHeaders,
     ResponseBody,
     ResponseHeaders,
-    Write,
 )
+from costward_extproc.core.headers import hop_headers
 from costward_extproc.core.identity import Workload, governing, identify
 from costward_extproc.core.means import Means
 from costward_extproc.core.states import Arriving, Finished, Receiving, Responding, State, Step, Upstream
 from costward_extproc.dialects.registry import dialect_of
-
-_CONTROL_PREFIX = "x-costward-"
 
 
 def begin(id: str, snapshot: Snapshot, workload: Workload, means: Means) -> State:
@@ -70,12 +68,12 @@ def _on_headers(state: State, event: RequestHeaders) -> Step:
         return Finished(), (LetGo(),)
     caller = identify(headers, state.workload, policy, state.means.digest_key)
     frame = Frame(state.id, event.at, state.snapshot, policy, caller, dialect, headers, state.means)
-    if _declared_length(headers) > state.means.body_limit:
-        case = Case(frame, unreadable="body-too-large", reason="body-too-large")
-        return Finished(), (LetGo(), Write(recording.let_go(case, event.at)))
+    length = _declared_length(headers)
+    if length > state.means.body_limit:
+        return request.consult_unread(frame, length, event.at)
     if event.end:
-        return request.consult(frame, b"", event.at, body_less=True)
-    return Receiving(frame), (ReadOn(remove=_hop_headers(headers)),)
+        return request.consult_unread(frame, 0, event.at)
+    return Receiving(frame), (ReadOn(remove=hop_headers(headers)),)
 
 
 def _on_body(state: State, event: RequestBody) -> Step:
@@ -85,13 +83,6 @@ def _on_body(state: State, event: RequestBody) -> Step:
     if not event.end:
         return Receiving(state.frame, chunks), ()
     return request.consult(state.frame, b"".join(chunks), event.at)
-
-
-def _hop_headers(headers: Headers) -> tuple[str, ...]:
-    """What the provider must not see: our request controls, once read, and a wish for compressed answers, which would
-    hide their usage from us (ext_proc sees the compressed bytes)."""
-    ours = tuple(name for name in headers if name.startswith(_CONTROL_PREFIX))
-    return (*ours, "accept-encoding") if "accept-encoding" in headers else ours
 
 
 def _declared_length(headers: Headers) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from costward_contract.snapshot import HeaderSource, Policy, Snapshot, Tier
@@ -35,8 +36,9 @@ class Caller:
     """Digest of what the caller authenticates with upstream: a hit never crosses it."""
 
 
-_CREDENTIALS = ("authorization", "api-key", "x-api-key", "openai-organization", "openai-project")
-"""Whatever a provider may look at to decide who is asking: all of them, since we cannot know at which it looks."""
+_CREDENTIAL = re.compile(r"authorization|cookie|credential|secret|signature|token|key$|^openai-|-account$|-tenant$")
+"""Names of headers by which a provider or a gateway before it may decide who is asking, or for which account. We
+cannot know at which it looks: all count, and a name too many only costs a hit."""
 
 
 def governing(snapshot: Snapshot, workload: Workload) -> Policy | None:
@@ -60,8 +62,13 @@ def identify(headers: Headers, workload: Workload, policy: Policy, key: bytes) -
         tier=_tier(policy, _believed(headers, identity.tier, workload)),
         user=digest(key, "user", user) if user else None,
         session=digest(key, "session", session) if session else None,
-        credential=digest(key, "credential", *(headers.get(name, "") for name in _CREDENTIALS)),
+        credential=_credential(headers, key),
     )
+
+
+def _credential(headers: Headers, key: bytes) -> str:
+    named = sorted(name for name in headers if _CREDENTIAL.search(name) and not name.startswith("x-costward-"))
+    return digest(key, "credential", *(part for name in named for part in (name, headers[name])))
 
 
 def _believed(headers: Headers, source: HeaderSource | None, workload: Workload) -> str | None:

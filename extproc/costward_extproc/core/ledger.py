@@ -71,3 +71,5 @@ class Settlement:
     output_key: str | None = None
     """Policy and model whose typical output this exchange teaches; None where it teaches nothing."""
     output_tokens: int | None = None
+    charges: tuple[Charge, ...] = ()
+    """Charged where the ledger knows of no reservation, because reserving failed and the exchange was let through."""

@@ -25,11 +25,6 @@ def refused(case: Case, status: int, at: float) -> Record:
     return record_of(case, at, end="complete", status=status)
 
 
-def let_go(case: Case, at: float) -> Record:
-    """Not read at all: what becomes of it is unknown to us."""
-    return record_of(case, at, end="complete")
-
-
 def record_of(
     case: Case,
     at: float,
@@ -97,7 +92,7 @@ def _inputs(case: Case) -> Inputs:
         messages=asked.messages if asked else 0,
         tools=asked.tools if asked else 0,
         stream=asked.stream if asked else False,
-        body_bytes=case.body_bytes or len(case.body),
+        body_bytes=case.body_bytes,
         task_type=_name(case.frame.headers.get("x-costward-task-type")),
         exact_key=case.slot.key if case.slot else None,
         neighbour_scores=case.neighbour_scores,

@@ -25,6 +25,7 @@ from costward_extproc.core.events import (
 )
 from costward_extproc.core.evolve import evolve
 from costward_extproc.core.fingerprint import digest
+from costward_extproc.core.headers import hop_headers
 from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Settlement, Standing
 from costward_extproc.core.record import CacheNote
 from costward_extproc.core.states import (
@@ -47,9 +48,19 @@ NEAR_MISS = 0.8
 the threshold would look at. Most texts of one partition are less alike."""
 
 
-def consult(frame: Frame, body: bytes, at: float, *, body_less: bool = False) -> Step:
-    """Read the body and ask caps and exact cache, both at once."""
-    case = _read(frame, body).but(body_less=body_less)
+def consult(frame: Frame, body: bytes, at: float) -> Step:
+    """Read the body and ask where the caps stand and whether the answer is known by the same words."""
+    return _ask(_read(frame, body), at)
+
+
+def consult_unread(frame: Frame, length: int, at: float) -> Step:
+    """A request whose body is not read, because there is none or because its declared length is over the route's
+    limit: it passes as it is, and is held to its caps by its size."""
+    reason = "body-too-large" if length else "empty-body"
+    return _ask(_unreadable(frame, reason, length).but(by_headers=True), at)
+
+
+def _ask(case: Case, at: float) -> Step:
     slot, note = lookup.slot_of(case)
     case = case.but(charges=caps.charges(case.policy, case.frame.caller, at), slot=slot, cache=note)
     asks: list[Stand | FindExact] = []
@@ -88,15 +99,19 @@ def _read(frame: Frame, body: bytes) -> Case:
             raise Unreadable("content-type")
         asked = frame.dialect.read_request(body)
     except Unreadable as problem:
-        tokens = len(body) // spending.BYTES_PER_TOKEN + 1
-        return Case(frame, body, unreadable=problem.reason, tokens=tokens, reason=f"unreadable-{problem.reason}")
-    tokens = frame.means.count_tokens(frame.dialect.prompt_text(asked)) + asked.flat_tokens
+        return _unreadable(frame, problem.reason, len(body))
+    tokens = spending.counted(frame.dialect.prompt_text(asked), frame.means) + asked.flat_tokens
     caller = frame.caller
     if caller.session is None:
         # Without a session header the conversation's own beginning tells its turns from other conversations.
         session = digest(frame.means.digest_key, "conversation", caller.user or "", frame.dialect.opening(asked))
         frame = evolve(frame, caller=evolve(caller, session=session))
-    return Case(frame, body, asked=asked, tokens=tokens)
+    return Case(frame, len(body), asked=asked, tokens=tokens)
+
+
+def _unreadable(frame: Frame, reason: str, size: int) -> Case:
+    tokens = size // spending.BYTES_PER_TOKEN + 1
+    return Case(frame, size, unreadable=reason, tokens=tokens, reason=f"unreadable-{reason}")
 
 
 def _judge(case: Case, results: dict[str, Result], at: float) -> Step:
@@ -196,8 +211,13 @@ def _with_reservation(case: Case, value: Result, at: float) -> Step:
 
 def _send(case: Case, at: float) -> Step:
     case = _named(case).but(decided_at=at)
-    to_provider = GoUpstream(to="headers" if case.body_less else "body", body=_rewritten(case))
-    return Upstream(case.but(body=b"", body_bytes=len(case.body))), (to_provider,)
+    if case.by_headers:
+        to_provider = GoUpstream(to="headers", remove=hop_headers(case.frame.headers))
+    else:
+        to_provider = GoUpstream(to="body", body=_rewritten(case))
+    # A stream may last minutes: the request's bytes and document are not kept for it.
+    asked = case.asked and evolve(case.asked, body=b"", document={})
+    return Upstream(case.but(asked=asked)), (to_provider,)
 
 
 def _named(case: Case) -> Case:

@@ -11,7 +11,8 @@ from costward_extproc.core.states import Responding, Step, Upstream
 from costward_extproc.core.transcript import Transcript
 
 _RENEW_EVERY_S = 1.0
-"""What was seen is told to the ledger this often at most: a crash then loses at most a second of a stream's cost."""
+"""What was seen is told to the ledger this often at most. The ledger notes it within another second: a crash then loses
+about two seconds of a stream's cost, not its whole rest."""
 
 
 def on_headers(state: Upstream, event: ResponseHeaders) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 
 from costward_contract.snapshot import MicroUSD
 
@@ -104,10 +105,13 @@ def _end_answered(state: Responding, at: float) -> Step:
 
 
 def _settled(case: Case, price: MicroUSD, output: int | None) -> tuple[Settle, ...]:
-    if not case.reservation:
+    """Also where the ledger could not reserve and the exchange was let through: what it cost is known now."""
+    if not case.charges:
         return ()
-    key = spending.output_key(case) if output is not None else None
-    return (Settle(Settlement(case.frame.id, price, key, output)),)
+    # Models that the price list does not know are names that anybody can invent: they teach nothing.
+    teaches = output is not None and case.quote is not None and case.quote.source != "ceiling"
+    key = spending.output_key(case) if teaches else None
+    return (Settle(Settlement(case.frame.id, price, key, output if teaches else None, case.charges)),)
 
 
 def _read(state: Responding, kept: bytes) -> Reading:
@@ -116,7 +120,13 @@ def _read(state: Responding, kept: bytes) -> Reading:
     body = inflated(kept, state.encoding)
     if body is None:
         return Reading()
-    return state.case.frame.dialect.read_answer(body, state.streamed, state.case.asked)
+    dialect, asked = state.case.frame.dialect, state.case.asked
+    reading = dialect.read_answer(body, state.streamed, asked)
+    if reading.usage is None and state.transcript.overflowed and state.encoding in _PLAIN:
+        # Too long to keep, but its end was kept, and that is where a provider says what it counted.
+        last = dialect.read_answer(state.transcript.tail, state.streamed, asked)
+        reading = replace(reading, usage=last.usage, complete=last.complete or reading.complete)
+    return reading
 
 
 def inflated(body: bytes, encoding: str) -> bytes | None:

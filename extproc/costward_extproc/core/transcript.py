@@ -15,26 +15,31 @@ class _Link:
     chunk: bytes
 
 
+TAIL_BYTES = 16 * 1024
+"""Kept of the end of an answer that is too long to keep: providers say the usage in the last event."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transcript:
     limit: int
-    """Bytes kept; what comes later is counted and dropped."""
+    """Bytes kept; what comes later is counted, and only the last TAIL_BYTES of it are kept."""
     size: int = 0
     """Bytes seen, kept or not."""
     last: _Link | None = None
+    tail: bytes = b""
 
     def add(self, chunk: bytes) -> Transcript:
         size = self.size + len(chunk)
-        if not chunk or size > self.limit:
-            return Transcript(self.limit, size, self.last)
-        return Transcript(self.limit, size, _Link(self.last, chunk))
+        if size > self.limit:
+            return Transcript(self.limit, size, self.last, (self.tail + chunk)[-TAIL_BYTES:])
+        return Transcript(self.limit, size, _Link(self.last, chunk) if chunk else self.last)
 
     @property
     def overflowed(self) -> bool:
         return self.size > self.limit
 
     def bytes(self) -> bytes:
-        """All that was kept, in order."""
+        """All that was kept from the beginning, in order."""
         chunks = []
         link = self.last
         while link is not None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from costward_extproc.core.money import Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """A request as read: the parts that decisions rest on. `document` is the parsed body, never changed."""
 

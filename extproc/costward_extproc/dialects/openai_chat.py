@@ -43,6 +43,11 @@ _MOST_CHOICES = 128
 """What the API accepts for `n`."""
 
 
+_LARGE_BYTES = 256 * 1024
+"""A request this large is hardly ever repeated to the letter, and hashing its context costs more than a look is
+worth."""
+
+
 class OpenAIChat:
     """Implements `Dialect`."""
 
@@ -69,7 +74,7 @@ class OpenAIChat:
             messages=len(messages),
             tools=len(tools) if isinstance(tools, list) else 0,
             flat_tokens=3 + _TOKENS_PER_MESSAGE * len(messages) + _TOKENS_PER_IMAGE * _images(messages),
-            uncacheable=_uncacheable(document, text),
+            uncacheable="large-body" if len(body) > _LARGE_BYTES else _uncacheable(document, text),
         )
 
     def prompt_text(self, asked: Asked) -> str:

@@ -15,6 +15,8 @@ from costward_extproc.core.money import Usage
 from costward_extproc.dialects.base import Reading
 
 _NATURAL_FINISH = "stop"
+_MOST_TOKENS = 10**9
+"""Beyond any model: a provider's nonsense must not become an amount that no ledger holds."""
 
 _LONGEST_USAGE_EVENT = 16 * 1024
 """Bytes, thirty times a usage chunk with all its details. A longer event flows on: holding it back could take any
@@ -90,6 +92,7 @@ class _Assembly:
         self.head: dict[str, Any] = {}
         self.choices: dict[int, dict[str, Any]] = {}
         self.seen: dict[int, list[str]] = {}
+        self.later: dict[tuple[int, str], list[str]] = {}
         self.usage: Usage | None = None
         self.raw_usage: object = None
         self.done = self.failed = self.lossy = False
@@ -119,9 +122,9 @@ class _Assembly:
         delta = part.get("delta")
         if isinstance(delta, dict):
             self.seen.setdefault(index, []).extend(_spoken(delta))
-            self._add_delta(choice["message"], delta)
+            self._add_delta(index, choice["message"], delta)
 
-    def _add_delta(self, message: dict[str, Any], delta: Mapping[str, Any]) -> None:
+    def _add_delta(self, index: int, message: dict[str, Any], delta: Mapping[str, Any]) -> None:
         for name, value in delta.items():
             known = message.get(name)
             if value is None:
@@ -129,13 +132,21 @@ class _Assembly:
             elif name == "role" or known is None:
                 message[name] = value
             elif isinstance(known, str) and isinstance(value, str):
-                message[name] = known + value
+                # Joined once, at the end: adding to a long text with every chunk would be quadratic.
+                self.later.setdefault((index, name), []).append(value)
             elif value != known:
                 # Tool calls and whatever comes as more than text: not put together, so never stored.
                 self.lossy = True
 
+    def _joined(self) -> list[dict[str, Any]]:
+        for (index, name), pieces in self.later.items():
+            message = self.choices[index]["message"]
+            message[name] = "".join([message[name], *pieces])
+        self.later.clear()
+        return [self.choices[index] for index in sorted(self.choices)]
+
     def reading(self) -> Reading:
-        choices = [self.choices[index] for index in sorted(self.choices)]
+        choices = self._joined()
         document = {
             "object": "chat.completion",
             **self.head,
@@ -188,7 +199,7 @@ def _usage(raw: object) -> Usage | None:
 
 def _count(raw: object, name: str) -> int:
     value = raw.get(name) if isinstance(raw, dict) else None
-    return max(value, 0) if isinstance(value, int) else 0
+    return min(max(value, 0), _MOST_TOKENS) if isinstance(value, int) else 0
 
 
 def _object(data: bytes | None) -> dict[str, Any] | None:

@@ -12,6 +12,9 @@ from costward_extproc.dialects.base import Rendered
 _PIECES = re.compile(r"\s*\S+|\s+$", re.DOTALL)
 """Words with the space before them: about the size of the pieces that providers stream; joined they are the text."""
 
+_PLACE = "\u0000piece"
+"""Where a piece goes in the one chunk that all pieces share; no provider's member holds a zero character."""
+
 
 def completion_of(text: str, model: str) -> bytes:
     """Our own words as a completion that cost nothing."""
@@ -34,12 +37,17 @@ def _stream(document: dict[str, Any], include_usage: bool) -> bytes:
     message = dict(choice["message"])
     content = message.pop("content")
     opening = {"role": message.pop("role", "assistant"), "content": "", **message}
-    deltas = [opening, *({"content": piece} for piece in _PIECES.findall(content))]
-    chunks = [_chunk(document, delta, None, include_usage) for delta in deltas]
-    chunks.append(_chunk(document, {}, choice["finish_reason"], include_usage))
+    chunks = [_event(_chunk(document, opening, None, include_usage))]
+    before, after = _event(_chunk(document, {"content": _PLACE}, None, include_usage)).split(orjson.dumps(_PLACE))
+    chunks += [before + orjson.dumps(piece) + after for piece in _PIECES.findall(content)]
+    chunks.append(_event(_chunk(document, {}, choice["finish_reason"], include_usage)))
     if include_usage:
-        chunks.append({**_head(document), "choices": [], "usage": document.get("usage")})
-    return b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks) + b"data: [DONE]\n\n"
+        chunks.append(_event({**_head(document), "choices": [], "usage": document.get("usage")}))
+    return b"".join(chunks) + b"data: [DONE]\n\n"
+
+
+def _event(chunk: dict[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(chunk) + b"\n\n"
 
 
 def _chunk(document: dict[str, Any], delta: dict[str, Any], finish: str | None, include_usage: bool) -> dict[str, Any]:

@@ -11,6 +11,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
+MAX_BYTES = 8 * 1024 * 1024
+"""Beyond it a body takes a good part of Envoy's message time-out (1 s) to read, while nobody else is served."""
+
+MAX_MEMBERS = 50_000
+"""Commas and brackets: what the time to read JSON goes by. The largest agent requests have a third of it; this many
+take about 50 ms."""
+
 MAX_DEPTH = 64
 """Deeper nesting than any real request; parsers of providers begin to differ from here on."""
 
@@ -29,9 +36,11 @@ class Unreadable(Exception):
 
 def loads(body: bytes) -> dict[str, Any]:
     """The object in `body`. Raises Unreadable: empty-body, not-utf8, malformed, duplicate-key, not-a-number, too-deep,
-    not-an-object."""
+    not-an-object, too-large."""
     if not body:
         raise Unreadable("empty-body")
+    if len(body) > MAX_BYTES or body.count(b",") + body.count(b"{") + body.count(b"[") > MAX_MEMBERS:
+        raise Unreadable("too-large")
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from costward_contract.snapshot import OnFailure
-from costward_extproc.core.events import Reserve, Settle
+from costward_extproc.core.events import Reserve
 
 from tests.fakes.world import Run, World, chat, policy, tier
 
@@ -44,10 +44,11 @@ def test_closed_refuses_hits_too() -> None:
     assert world.ask(chat()).record.decision == "refuse"
 
 
-def test_without_a_standing_nothing_is_reserved() -> None:
+def test_without_a_standing_nothing_is_reserved_and_the_true_cost_is_booked_all_the_same() -> None:
     run = _run("Open", "stand")
     assert not run.has(Reserve)
-    assert not run.has(Settle)
+    assert run.settlement.cost == run.record.cost > 0
+    assert run.settlement.charges
 
 
 @pytest.mark.parametrize(("mode", "cost"), [("Open", 85), ("Closed", 0)])

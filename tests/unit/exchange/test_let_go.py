@@ -1,11 +1,12 @@
-"""What is not ours to govern is let go at its first message; what is too large to read is let go and written down."""
+"""What is not ours to govern is let go at its first message; what is too large to read is charged by its
+declared length."""
 
 from __future__ import annotations
 
 import pytest
-from costward_extproc.core.events import LetGo, ReadOn, RequestHeaders
+from costward_extproc.core.events import Closed, GoUpstream, LetGo, ReadOn, RequestHeaders
 
-from tests.fakes.world import NOW, Run, World, policy
+from tests.fakes.world import NOW, Run, World, completion, policy, tier
 
 CHAT = {":method": "POST", ":path": "/v1/chat/completions"}
 
@@ -47,7 +48,8 @@ def test_no_policy_for_this_workload(changes: dict[str, object]) -> None:
 
 def test_the_first_policy_that_selects_the_workload_governs() -> None:
     world = World.of(policy(service_accounts=("other",), name="a"), policy(name="b"), policy(name="c"))
-    run = _headers(world, {**CHAT, "content-length": str(10**9)})
+    run = _headers(world, CHAT)
+    run.send(Closed(NOW))
     assert run.record.policy == "team/b"
 
 
@@ -55,12 +57,26 @@ def test_the_first_policy_that_selects_the_workload_governs() -> None:
     ("length", "read"),
     [(str(32 * 1024 * 1024), True), (str(32 * 1024 * 1024 + 1), False), ("-1", True), ("many", True), ("٣", True)],
 )
-def test_a_body_over_the_limit(length: str, read: bool) -> None:
-    run = _headers(World.of(policy()), {**CHAT, "content-length": length})
+def test_a_body_over_the_limit_is_not_read(length: str, read: bool) -> None:
+    run = _headers(World.of(policy()), {**CHAT, "content-length": length, "x-costward-task": "t"})
     assert run.has(ReadOn) == read
-    assert run.has(LetGo) != read
     if not read:
-        assert (run.record.reason, run.record.decision, run.record.attempts) == ("body-too-large", "pass", ())
+        assert run.only(GoUpstream) == GoUpstream(to="headers", remove=("x-costward-task",))
+
+
+def test_a_body_over_the_limit_is_no_way_around_a_spent_cap() -> None:
+    world = World.of(policy(tiers=(tier(1_000),)), already_spent=1_000)
+    run = _headers(world, {**CHAT, "content-length": str(10**9)})
+    assert run.answer is not None
+    assert run.answer.status == 429
+
+
+def test_a_body_over_the_limit_is_settled_by_its_answer() -> None:
+    world = World.of(policy(tiers=(tier(10**9),)))
+    run = _headers(world, {**CHAT, "content-length": str(10**9)})
+    run.response(completion())
+    assert run.record.reason == "unreadable-body-too-large"
+    assert run.record.reserved > run.settlement.cost == run.record.cost > 0
 
 
 def test_our_controls_and_the_wish_for_compression_stay_here() -> None:

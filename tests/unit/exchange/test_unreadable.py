@@ -36,7 +36,11 @@ UNREADABLE = {
         GOOD.replace("{", '{"temperature": NaN, ', 1).encode(),
         GOOD.replace("{", '{"temperature": [-Infinity], ', 1).encode(),
     ],
-    "too-deep": [DEEP.encode(), b'{"a":' * 100_000, b"[" * 100_000],
+    "too-deep": [DEEP.encode(), b'{"a":' * 40_000, b"[" * 40_000],
+    "too-large": [
+        b'{"model": "auto", "messages": [' + b"{}," * 50_000 + b"{}]}",
+        GOOD.replace("reset", "x" * 9_000_000).encode(),
+    ],
     "not-an-object": [b"[]", b"null", b'"auto"', b"1"],
     "not-chat": [
         b"{}",

@@ -71,11 +71,16 @@ def test_leaving_at_the_end_of_a_stream_is_no_abort() -> None:
     assert (run.record.end, run.record.usage.estimated, run.record.cost) == ("complete", False, 85)
 
 
+def test_usage_at_the_end_of_a_stream_that_is_too_long_to_keep_counts() -> None:
+    run = _until(_upstream(limit=1_000), stream("a b c " * 1_000))
+    assert (run.record.usage.output, run.record.usage.estimated, run.record.end) == (7, False, "complete")
+
+
 @pytest.mark.parametrize(("kind", "per_token"), [("text/event-stream", 200), ("application/json", 4)])
 def test_an_answer_that_is_too_long_to_read_is_estimated_by_its_size(kind: str, per_token: int) -> None:
     """A stream is mostly framing: charged as if it were text, it would cost fifty times what it did."""
     run = _upstream(limit=1_000)
-    body = stream("a b c " * 1_000)
+    body = stream("a b c " * 1_000, usage=False)
     _until(run, body, kind)
     assert run.record.usage.output == len(body) // per_token
     assert run.record.usage.estimated
