@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -41,6 +40,10 @@ log = logging.getLogger(__name__)
 DRAIN_S = 5.0
 """How long streams may go on after SIGTERM before they are cut; a longer answer than that is rare, and what is cut is
 settled from what was seen."""
+
+_UNHURRIED_S = 0.02
+"""How long answers and records may wait for company: a wake-up for each would take the interpreter from the next
+request. A kill loses what waited; no money is among it."""
 
 _KEY_BYTES = 32
 
@@ -87,7 +90,7 @@ async def _services(settings: Settings, telemetry: Telemetry, stack: AsyncExitSt
     model = asyncio.create_task(asyncio.to_thread(_embedder, settings.model_dir, telemetry))
     prices = asyncio.create_task(asyncio.to_thread(CataloguePrices))
     # A thread for what money waits on and one for all else, so that a stall of the cache's file is not the ledger's.
-    stores = StoreThread()
+    stores = StoreThread(_UNHURRIED_S)
     ledger = SqliteLedger(state / "ledger.sqlite", time.time, settings.lease_s, _counted(telemetry, "ledger"))
     stack.callback(ledger.close)
     cache = SqliteCache(state / "cache.sqlite", time.time, on_failure=_counted(telemetry, "cache"), thread=stores)
@@ -127,7 +130,7 @@ async def _services(settings: Settings, telemetry: Telemetry, stack: AsyncExitSt
         means=means,
         workload=settings.workload,
         clock=time.time,
-        new_id=lambda: uuid.uuid4().hex,
+        new_id=lambda: os.urandom(16).hex(),
         threads=threads,
         deadline_s=settings.deadline_s,
     )

@@ -13,6 +13,10 @@ _ARENAS = 2
 """The event loop's and one for all other threads: each further one keeps some megabytes to itself for ever."""
 
 
+_YOUNG = 20_000
+"""Objects made before the collector looks: some twenty exchanges' worth. Nearly all die by themselves before."""
+
+
 def bound_arenas() -> None:
     """Before any thread starts."""
     with contextlib.suppress(OSError, AttributeError):
@@ -24,5 +28,6 @@ def settle() -> None:
     what it only needed to load goes back (about 10 MB)."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_YOUNG, 20, 20)
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)

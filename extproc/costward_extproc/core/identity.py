@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from costward_contract.snapshot import HeaderSource, Policy, Snapshot, Tier
 
@@ -67,8 +68,14 @@ def identify(headers: Headers, workload: Workload, policy: Policy, key: bytes) -
 
 
 def _credential(headers: Headers, key: bytes) -> str:
-    named = sorted(name for name in headers if _CREDENTIAL.search(name) and not name.startswith("x-costward-"))
+    named = sorted(filter(_is_credential, headers))
     return digest(key, "credential", *(part for name in named for part in (name, headers[name])))
+
+
+@lru_cache(maxsize=1_024)
+def _is_credential(name: str) -> bool:
+    """Remembered: the names recur with every request."""
+    return _CREDENTIAL.search(name) is not None and not name.startswith("x-costward-")
 
 
 def _believed(headers: Headers, source: HeaderSource | None, workload: Workload) -> str | None:
@@ -78,9 +85,9 @@ def _believed(headers: Headers, source: HeaderSource | None, workload: Workload)
 
 
 def _tier(policy: Policy, name: str | None) -> Tier:
-    by_name = {tier.name: tier for tier in policy.tiers}
     default = policy.identity.tier.default if policy.identity.tier else None
     for candidate in (name, default):
-        if candidate in by_name:
-            return by_name[candidate]
+        for tier in policy.tiers:
+            if tier.name == candidate:
+                return tier
     return policy.tiers[0]

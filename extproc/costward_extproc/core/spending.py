@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from costward_contract.snapshot import MicroUSD
 
 from costward_extproc.core.case import Case, quote_of
@@ -66,4 +68,9 @@ def output_key(case: Case) -> str:
     """Whose typical output this is: the policy's requests for one model name. The name is the caller's text, so it
     goes in as a digest."""
     model = case.asked.model if case.asked else "unreadable"
-    return f"{case.policy.ref}:{digest(case.means.digest_key, 'model', model)}"
+    return _output_key(case.means.digest_key, case.policy.ref, model)
+
+
+@lru_cache(maxsize=1_024)
+def _output_key(key: bytes, policy: str, model: str) -> str:
+    return f"{policy}:{digest(key, 'model', model)}"

@@ -46,7 +46,7 @@ def loads(body: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise Unreadable("not-utf8") from None
     try:
-        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        document = _DECODER.decode(text)
     except RecursionError:
         raise Unreadable("too-deep") from None
     except ValueError:
@@ -68,6 +68,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(_name: str) -> NoReturn:
     raise Unreadable("not-a-number")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+"""Built once: `json.loads` with hooks builds one for every call."""
 
 
 def _is_deep(document: object) -> bool:
