@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from costward_contract.snapshot import Cap, MicroUSD
 from costward_extproc.adapters.sqlite_cache import SqliteCache
+from costward_extproc.adapters.sqlite_file import CHECK_S, is_damaged
 from costward_extproc.adapters.sqlite_ledger import SqliteLedger
 from costward_extproc.cache.entries import Entry, Vector
 from costward_extproc.core.ledger import Charge, Granted, Reservation, Settlement
@@ -36,6 +38,10 @@ async def filled(path: Path) -> None:
     for n in range(200):
         cache.put(entry(n))
     cache.close()
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {p.relative_to(folder).as_posix(): p.stat().st_mode & 0o777 for p in folder.rglob("*")}
 
 
 def truncate(path: Path) -> None:
@@ -86,6 +92,34 @@ async def test_a_second_damage_does_not_overwrite_the_first(tmp_path: Path) -> N
         cache = SqliteCache(path, lambda: NOW)
         assert cache.database.moved_aside == tmp_path / f"cache.sqlite.corrupt-{n}"
         cache.close()
+
+
+async def test_a_large_file_is_looked_at_for_a_moment_only(tmp_path: Path) -> None:
+    path = tmp_path / "cache.sqlite"
+    await filled(path)
+    slow = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 400000000) SELECT max(x) FROM n"
+    with sqlite3.connect(path) as db:
+        begun = time.monotonic()
+        assert not is_damaged(db, f"SELECT 'not ok' FROM ({slow})")
+        assert time.monotonic() - begun < 10 * CHECK_S
+        assert is_damaged(db, "SELECT 'not ok'")
+        assert not is_damaged(db)
+    db.close()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+async def test_what_is_created_is_its_owners_alone(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        ledger = SqliteLedger(tmp_path / "state" / "deep" / "ledger.sqlite", lambda: NOW)
+        await ledger.reserve(Reservation("1", (CHARGE,), MicroUSD(40), MicroUSD(1), NOW + 60))
+    finally:
+        os.umask(before)
+    made = modes(tmp_path)
+    deep = "state/deep/ledger.sqlite"
+    files = dict.fromkeys((deep, f"{deep}.lock", f"{deep}-wal", f"{deep}-shm"), 0o600)
+    assert made == {"state": 0o700, "state/deep": 0o700, **files}
+    ledger.close()
 
 
 async def test_a_sound_file_stays(tmp_path: Path) -> None:

@@ -9,20 +9,27 @@ from __future__ import annotations
 import errno
 import fcntl
 import logging
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from threading import Event, Timer
 
 from costward_extproc.errors import SettingsError
 
 logger = logging.getLogger(__name__)
 
-BUSY_TIMEOUT_MS = 1_000
-"""Other workers hold the write lock for one group commit, a few milliseconds; after a second the holder is stuck, and
-an answer to the caller is worth more than a place in the queue."""
+BUSY_TIMEOUT_MS = 100
+"""Other workers hold the write lock for one group commit, a few milliseconds. Half of the time that a request may take
+is kept for answering it without the store; work that nobody waits for is tried again (see sqlite_thread.py)."""
+
+CHECK_S = 0.3
+"""How long a start may look for damaged pages, about 100 MB of file. Damage is found so while files are small; beyond
+that a start without traffic costs more than it finds: rows of the cache carry checksums, and a damaged page of the
+ledger is a failure when it is read."""
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _REMEDIES = {
@@ -68,7 +75,7 @@ def open_file(path: Path, schema: Schema) -> tuple[sqlite3.Connection, Path | No
     damaged file and the others find the clean one.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         with _turn(path):
             return _open_or_replace(path, schema)
     except OSError as error:
@@ -92,6 +99,7 @@ def _open_or_replace(path: Path, schema: Schema) -> tuple[sqlite3.Connection, Pa
 
 def _try_open(path: Path, schema: Schema) -> tuple[sqlite3.Connection | None, str]:
     """A connection, or what is wrong with the file. Raises what replacing the file would not mend."""
+    _create(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
     try:
         flaw = _prepare(connection, schema)
@@ -115,8 +123,7 @@ def _prepare(connection: sqlite3.Connection, schema: Schema) -> str:
     connection.execute("PRAGMA synchronous=NORMAL")
     # What is forgotten is overwritten, not merely unlinked: answers and questions may be somebody's to erase.
     connection.execute("PRAGMA secure_delete=ON")
-    (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if check != "ok":
+    if is_damaged(connection):
         return "damaged pages"
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -126,6 +133,47 @@ def _prepare(connection: sqlite3.Connection, schema: Schema) -> str:
         f"BEGIN IMMEDIATE; {schema.ddl}; PRAGMA user_version={schema.version}; COMMIT; PRAGMA optimize;"
     )
     return ""
+
+
+def is_damaged(connection: sqlite3.Connection, check: str = "PRAGMA quick_check(1)") -> bool:
+    """As far as could be read within CHECK_S. Not by a progress handler: SQLite checks a whole tree between two calls
+    of it."""
+    over = Event()
+
+    def end() -> None:
+        over.set()
+        connection.interrupt()
+
+    timer = Timer(CHECK_S, end)
+    timer.start()
+    try:
+        (word,) = connection.execute(check).fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return False
+    finally:
+        # It must not interrupt what comes after the check.
+        timer.cancel()
+        timer.join()
+    return word != "ok" and not over.is_set()
+
+
+def _make_folder(folder: Path) -> None:
+    missing = [f for f in (folder, *folder.parents) if not f.exists()]
+    for created in reversed(missing):
+        created.mkdir(mode=0o700, exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+
+def _create(path: Path) -> None:
+    """Readable by its owner alone, as are then the files that SQLite puts beside it. An existing file is not touched:
+    closing it here would end the locks that other connections of this process hold on it."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
 
 
 def _move_aside(path: Path) -> Path:
@@ -139,9 +187,13 @@ def _move_aside(path: Path) -> Path:
 
 @contextmanager
 def _turn(path: Path) -> Iterator[None]:
-    with path.with_name(path.name + ".lock").open("a") as lock:
+    with open(path.with_name(path.name + ".lock"), "a", opener=_private) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _unusable(path: Path, word: str, why: str) -> SettingsError:
