@@ -3,6 +3,9 @@
 Jobs are functions of a connection. The thread takes all that are queued, runs those of one file in their order inside
 one transaction and commits once: under load the price of a commit is shared. A job that raises is undone alone.
 
+While another process holds a file's write lock, whoever waits is told so at once, and what nobody waits for stays in
+its order and is tried again: a short lock loses nothing.
+
 Several files may share a thread, and should where one caller asks several of them at once: every thread that wakes
 takes the interpreter from the event loop for a while, which costs a request more than SQLite itself does.
 """
@@ -13,14 +16,16 @@ import asyncio
 import logging
 import sqlite3
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Literal, TypeVar
 
-from costward_extproc.adapters.sqlite_file import Schema, open_file, word_of
+from costward_extproc.adapters.sqlite_file import BUSY_TIMEOUT_MS, Schema, open_file, word_of
 from costward_extproc.errors import StoreFailure
 
 logger = logging.getLogger(__name__)
@@ -34,7 +39,16 @@ LAZY_S = 0.002
 """How long work that nobody waits for may wait for company. It is then done in one wake-up with the next request's
 reads; a kill loses at most this much more of what was not committed anyway."""
 
-Mode = Literal["read", "write", "bare"]
+RETRY_EVERY_S = 0.1
+"""How soon refused work is tried again: seldom enough to cost nothing, soon enough that counters lag unnoticed."""
+
+RETRY_FOR_S = 30.0
+"""Half of a lease: what the ledger cannot write for longer, leases charge by themselves."""
+
+CLOSING_S = 2.0
+"""How long a closing database tries on: little of the half minute that a process usually has for its end."""
+
+Mode = Literal["read", "write", "bare", "close"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +73,8 @@ def _ignore(_reason: str) -> None:
 class StoreThread:
     """Runs the jobs of one or several databases. Ends when the last of them is closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, lazy_s: float = LAZY_S) -> None:
+        self._lazy_s = lazy_s
         self._queue: SimpleQueue[list[_Job] | None] = SimpleQueue()
         self._gate = threading.Lock()
         self._waiting: list[_Job] = []
@@ -96,7 +111,7 @@ class StoreThread:
             if database not in self._open:
                 return
             self._open.remove(database)
-            self._waiting.append(_Job(database, end, "bare", None))
+            self._waiting.append(_Job(database, end, "close", None))
             self._hand_over()
             if not self._open:
                 self._queue.put(None)
@@ -106,7 +121,7 @@ class StoreThread:
         """See that what waits is handed over soon; False where no event loop can do it."""
         if not self._timer_is_set:
             try:
-                asyncio.get_running_loop().call_later(LAZY_S, self._on_timer)
+                asyncio.get_running_loop().call_later(self._lazy_s, self._on_timer)
             except RuntimeError:
                 return False
             self._timer_is_set = True
@@ -126,9 +141,12 @@ class StoreThread:
 
     def _work(self) -> None:
         running = True
+        late: list[Database] = []
         while running:
-            batch, running = self._drain()
+            batch, running = self._drain(RETRY_EVERY_S if late else None)
             by_database: defaultdict[Database, list[_Job]] = defaultdict(list)
+            for database in late:
+                by_database[database] = []
             for job in batch:
                 by_database[job.database].append(job)
             # Files that somebody waits for come first, and are answered before the others are begun.
@@ -136,11 +154,12 @@ class StoreThread:
             _deliver([outcome for database in awaited for outcome in database.perform(by_database.pop(database))])
             for database, jobs in by_database.items():
                 _deliver(database.perform(jobs))
+            late = [database for database in {*late, *(job.database for job in batch)} if database.has_late]
 
-    def _drain(self) -> tuple[list[_Job], bool]:
-        jobs = self._queue.get()
+    def _drain(self, at_most_s: float | None) -> tuple[list[_Job], bool]:
         batch: list[_Job] = []
         try:
+            jobs = self._queue.get(timeout=at_most_s)
             while jobs is not None:
                 batch += jobs
                 if len(batch) >= MAX_BATCH:
@@ -163,9 +182,10 @@ class Database:
         schema: Schema,
         on_failure: Callable[[str], None] = _ignore,
         thread: StoreThread | None = None,
+        retry_s: float = RETRY_FOR_S,
     ) -> None:
-        """Opens the file here and now; without `thread` it gets one of its own. Raises SettingsError if its folder
-        cannot be used."""
+        """Opens the file here and now; without `thread` it gets one of its own. Posted jobs that find the file locked
+        are tried again for `retry_s`. Raises SettingsError if its folder cannot be used."""
         self.path = path
         self.moved_aside: Path | None
         """Where a damaged file that was found at start is kept now."""
@@ -174,6 +194,10 @@ class Database:
         self.queued = 0
         """Jobs ever added, counted under the thread's gate; `_performed` is counted by the thread alone."""
         self._performed = 0
+        self._late: list[tuple[float, _Job]] = []
+        """Posted jobs that were refused as busy, in their order, and when to give each up. The thread's alone."""
+        self._retry_s = retry_s
+        self._tried_at = 0.0
         self._thread = thread or StoreThread()
         self._thread.open(self)
 
@@ -187,11 +211,12 @@ class Database:
         return await self._ask(fn, "write")
 
     async def read(self, fn: Callable[[sqlite3.Connection], T]) -> T:
-        """As `run`, for functions that only read: they need no write lock. Sees all jobs queued before."""
+        """As `run`, for functions that only read: they need no write lock. Sees all jobs queued before, but for those
+        that another process's lock holds up."""
         return await self._ask(fn, "read")
 
     def post(self, fn: Callable[[sqlite3.Connection], object]) -> None:
-        """Run `fn` soon and in order; failures go to `on_failure`."""
+        """Run `fn` soon, in the order of posting; failures go to `on_failure`, a locked file not at once."""
         if not self._thread.add(_Job(self, fn, "write", None)):
             self._on_failure("closed")
 
@@ -200,7 +225,8 @@ class Database:
         await self._ask(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone(), "bare")
 
     def close(self) -> None:
-        """Finish what is queued, then close the file. Blocks; may be called twice."""
+        """Finish what is queued, for CLOSING_S at most if the file is locked, then close it. Blocks; may be called
+        twice."""
         self._thread.close(self)
 
     async def _ask(self, fn: Callable[[sqlite3.Connection], T], mode: Mode) -> T:
@@ -211,13 +237,72 @@ class Database:
 
     # ---- on the thread ----
 
+    @property
+    def has_late(self) -> bool:
+        return bool(self._late)
+
     def perform(self, jobs: Sequence[_Job]) -> list[_Outcome]:
-        outcomes = self._transact(jobs)
-        self._performed += len(jobs)
-        for outcome in outcomes:
+        """What is done of these and of what was late. Jobs that are late (again) are not among them."""
+        ends = [job for job in jobs if job.mode == "close"]
+        done = self._advance([job for job in jobs if job.mode != "close"])
+        if ends:
+            done += self._see_out() + self._count(self._transact(ends))
+        return done
+
+    def _advance(self, jobs: Sequence[_Job]) -> list[_Outcome]:
+        done = self._give_up(time.monotonic())
+        awaited = any(job.mode == "write" and job.future is not None for job in jobs)
+        # Whoever only reads does not wait for what is late.
+        if self._late and (awaited or time.monotonic() - self._tried_at >= RETRY_EVERY_S):
+            done += self._retry(patient=awaited)
+        if not self._late:
+            return done + self._finish(self._transact(jobs))
+        # Nothing that writes overtakes what is late, or an older write would undo a newer one.
+        writes = [_Outcome(job, error=StoreFailure("busy")) for job in jobs if job.mode == "write"]
+        return done + self._finish(writes) + self._finish(self._transact([job for job in jobs if job.mode != "write"]))
+
+    def _see_out(self) -> list[_Outcome]:
+        done: list[_Outcome] = []
+        until = time.monotonic() + CLOSING_S
+        while self._late and time.monotonic() < until:
+            done += self._retry(patient=True)
+        return done + self._give_up(inf)
+
+    def _retry(self, patient: bool) -> list[_Outcome]:
+        done: list[_Outcome] = []
+        self._statement(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS if patient else 0}")
+        while self._late:
+            tried, self._late = self._late[:MAX_BATCH], self._late[MAX_BATCH:]
+            outcomes = self._transact([job for _, job in tried])
+            refused = [late for late, outcome in zip(tried, outcomes, strict=True) if _is_refused(outcome)]
+            self._late = refused + self._late
+            done += self._count(outcome for outcome in outcomes if not _is_refused(outcome))
+            if refused:
+                break
+        self._tried_at = time.monotonic()
+        self._statement(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        return done
+
+    def _finish(self, outcomes: Sequence[_Outcome]) -> list[_Outcome]:
+        """Keep what was refused for later."""
+        refused = [outcome.job for outcome in outcomes if _is_refused(outcome)]
+        if refused and not self._late:
+            self._tried_at = time.monotonic()
+        self._late += [(time.monotonic() + self._retry_s, job) for job in refused]
+        return self._count(outcome for outcome in outcomes if not _is_refused(outcome))
+
+    def _give_up(self, now: float) -> list[_Outcome]:
+        over = [_Outcome(job, error=StoreFailure("busy")) for until, job in self._late if until <= now]
+        self._late = [late for late in self._late if late[0] > now]
+        return self._count(over)
+
+    def _count(self, outcomes: Iterable[_Outcome]) -> list[_Outcome]:
+        done = list(outcomes)
+        self._performed += len(done)
+        for outcome in done:
             if outcome.job.future is None and outcome.error is not None:
                 self._report(outcome.error)
-        return outcomes
+        return done
 
     def _transact(self, batch: Sequence[_Job]) -> list[_Outcome]:
         outcomes = [_Outcome(job) for job in batch]
@@ -234,7 +319,7 @@ class Database:
         if writes and refused is None:
             self._commit(writes)
         for outcome in outcomes:
-            if outcome.job.mode == "bare":
+            if outcome.job.mode in ("bare", "close"):
                 self._attempt(outcome)
         return outcomes
 
@@ -278,6 +363,12 @@ class Database:
 
     def _report(self, error: BaseException) -> None:
         self._on_failure(error.reason if isinstance(error, StoreFailure) else word_of(error))
+
+
+def _is_refused(outcome: _Outcome) -> bool:
+    """Nobody waits for it, and it may succeed later: nothing of it was done."""
+    error = outcome.error
+    return outcome.job.future is None and isinstance(error, StoreFailure) and error.reason == "busy"
 
 
 def _deliver(outcomes: Sequence[_Outcome]) -> None:
