@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from costward_contract.snapshot import Cap, MicroUSD
-from costward_extproc.adapters.ledger_tables import OUTPUTS_REMEMBERED, Counter
+from costward_extproc.adapters.ledger_tables import MOST_MICRO_USD, OUTPUTS_REMEMBERED, Counter
 from costward_extproc.adapters.sqlite_ledger import SqliteLedger
 from costward_extproc.adapters.standings import FRESH_S
 from costward_extproc.core.ledger import Charge, Granted, Refused, Reservation, Settlement, Standing
+from costward_extproc.errors import StoreFailure
 
 
 class Clock:
@@ -46,8 +48,8 @@ def asks(id: str, amount: int, *charges: Charge, seen: int = 0, lease_until: flo
     return Reservation(id, charges, MicroUSD(amount), MicroUSD(seen), lease_until)
 
 
-def ends(id: str, cost: int, key: str | None = None, tokens: int | None = None) -> Settlement:
-    return Settlement(id, MicroUSD(cost), key, tokens)
+def ends(id: str, cost: int, key: str | None = None, tokens: int | None = None, *charges: Charge) -> Settlement:
+    return Settlement(id, MicroUSD(cost), key, tokens, charges)
 
 
 async def stand(ledger: SqliteLedger, *charges: Charge) -> list[tuple[int, int]]:
@@ -240,6 +242,95 @@ async def test_pruning_forgets_what_is_over_and_nothing_else(ledger: SqliteLedge
     assert [c.key for c in await ledger.counters()] == ["forever", "held"]
     ledger.settle(ends("1", 1))
     assert await stand(ledger, cap("forever", 10)) == [(1, 0)]
+
+
+async def test_what_passed_without_a_reservation_is_charged_once(ledger: SqliteLedger, clock: Clock) -> None:
+    unreserved = ends("1", 7, None, None, cap("a", 10), cap("b", 10), cap("a", 10))
+    assert await stand(ledger, cap("a", 10)) == [(0, 0)]
+    ledger.settle(unreserved)
+    assert await stand(ledger, cap("a", 10)) == [(7, 0)], "known here at once"
+    ledger.settle(unreserved)
+    clock.now += 2 * FRESH_S
+    assert await stand(ledger, cap("a", 10), cap("b", 10)) == [(7, 0), (7, 0)]
+    assert isinstance(await ledger.reserve(asks("2", 4, cap("a", 5))), Refused)
+    counter = (await ledger.counters("a"))[0]
+    assert counter.resets_at == 2_000_000
+    await ledger.prune(2_000_000 + 86_401)
+    assert await ledger.counters() == []
+
+
+async def test_a_reservation_that_comes_after_its_settlement_holds_nothing(ledger: SqliteLedger, clock: Clock) -> None:
+    ledger.settle(ends("1", 3, None, None, cap("a", 10)))
+    assert await ledger.reserve(asks("1", 8, cap("a", 10))) == Granted()
+    assert ledger.open_reservations == 0
+    clock.now += 2 * FRESH_S
+    assert await stand(ledger, cap("a", 10)) == [(3, 0)]
+
+
+@pytest.mark.parametrize("gives_up", [False, True])
+async def test_one_that_is_settled_while_it_is_being_reserved_is_charged_once(
+    ledger: SqliteLedger, clock: Clock, gives_up: bool
+) -> None:
+    reserving = asyncio.ensure_future(ledger.reserve(asks("1", 8, cap("a", 10))))
+    await asyncio.sleep(0)
+    if gives_up:
+        reserving.cancel()
+    ledger.settle(ends("1", 3, None, None, cap("a", 10)))
+    await asyncio.gather(reserving, return_exceptions=True)
+    assert ledger.open_reservations == 0
+    clock.now += 2 * FRESH_S
+    assert await stand(ledger, cap("a", 10)) == [(3, 0)]
+
+
+async def test_where_there_was_a_reservation_its_caps_count(ledger: SqliteLedger, clock: Clock) -> None:
+    await ledger.reserve(asks("1", 8, cap("a", 10)))
+    ledger.settle(ends("1", 3, None, None, cap("a", 10), cap("b", 10)))
+    clock.now += 2 * FRESH_S
+    assert await stand(ledger, cap("a", 10), cap("b", 10)) == [(3, 0), (0, 0)]
+
+
+async def test_nonsense_amounts_are_clamped_and_still_settle(ledger: SqliteLedger, clock: Clock) -> None:
+    nonsense = 2**63
+    await ledger.reserve(asks("1", nonsense, cap("a", 10), seen=nonsense))
+    ledger.renew("1", nonsense)
+    await ledger.flush()
+    for n in range(10):
+        ledger.settle(ends(f"{n}", nonsense, "p/m", nonsense, cap("b", 10)))
+    clock.now += 2 * FRESH_S
+    assert await stand(ledger, cap("a", 10), cap("b", 10)) == [(MOST_MICRO_USD, 0), (MOST_MICRO_USD, 0)]
+
+
+async def test_keep_notes_what_was_seen_long_before_the_lease_is_renewed(tmp_path: Path, clock: Clock) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite", clock)
+    await ledger.reserve(asks("still", 8, cap("a", 100), seen=2))
+    keeping = asyncio.ensure_future(ledger.keep())
+    await asyncio.sleep(0.05)
+    await ledger.reserve(asks("moves", 8, cap("a", 100), seen=2))
+    ledger.renew("moves", 5)
+    other = sqlite3.connect(ledger.database.path)
+    for _ in range(30):
+        await asyncio.sleep(0.05)
+        rows = other.execute("SELECT id, seen, lease_until FROM reservation ORDER BY id").fetchall()
+        if rows[0][1] == 5:
+            break
+    assert rows == [("moves", 5, 1_000_060.0), ("still", 2, 1_000_060.0)]
+    other.close()
+    keeping.cancel()
+    ledger.close()
+
+
+async def test_what_could_not_be_noted_is_noted_later(ledger: SqliteLedger, clock: Clock) -> None:
+    await ledger.reserve(asks("1", 8, cap("a", 100), seen=2))
+    ledger.renew("1", 5)
+    other = sqlite3.connect(ledger.database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreFailure):
+        await ledger.note()
+    other.execute("ROLLBACK")
+    other.close()
+    await ledger.note()
+    await ledger.sweep(clock.now + 60)
+    assert await stand(ledger, cap("a", 100)) == [(5, 0)]
 
 
 async def test_counters_can_be_read_by_prefix(ledger: SqliteLedger) -> None:

@@ -55,8 +55,9 @@ def start(role: str, path: Path, name: str) -> subprocess.Popen[str]:
 
 
 async def spent_and_reserved(ledger: SqliteLedger) -> tuple[int, int]:
-    (standing,) = (await ledger.standing((CHARGE,), "")).standings
-    return standing.spent, standing.reserved
+    """As the file says."""
+    (counter,) = await ledger.counters()
+    return counter.spent, counter.reserved
 
 
 @pytest.mark.slow

@@ -53,7 +53,10 @@ def test_an_answer_asked_for_before_our_change_is_not_believed() -> None:
     assert _known(standings, 0.1) == (8, 0)
 
 
-def test_an_unknown_typical_output_is_asked_for_again() -> None:
+def test_that_a_typical_output_is_unknown_is_remembered_as_long_as_one_that_is_known() -> None:
     standings = Standings()
     standings.learn((CHARGE,), "o", Position(_said(5).standings, None), standings.changes, 0.0)
-    assert _known(standings) is None
+    known = standings.position((CHARGE,), "o", FRESH_S)
+    assert known is not None
+    assert known.typical_output is None
+    assert standings.position((CHARGE,), "o", FRESH_S + 0.01) is None

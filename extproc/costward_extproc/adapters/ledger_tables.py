@@ -72,6 +72,10 @@ OUTPUTS_NEEDED = 20
 MOST_TOKENS = 10**9
 """Beyond any model's answer: a provider's nonsense must not make a settlement fail."""
 
+MOST_MICRO_USD = 2**60
+"""A trillion dollars: beyond any bill, and seven of them still add up to what SQLite's integers hold. A provider's
+nonsense is clamped to it, for a settlement that raises would never be booked."""
+
 _KEYS = "(SELECT value FROM json_each(?))"
 
 
@@ -104,39 +108,51 @@ def reserve(db: sqlite3.Connection, asked: Reservation, now: float) -> Granted |
     verdict = admit(asked.charges, standings(db, asked.charges), asked.amount)
     if isinstance(verdict, Refused):
         return verdict
-    counters = {c.key: (c.key, asked.amount, c.resets_at, _drop_after(c, now)) for c in asked.charges}
-    db.executemany(
-        "INSERT INTO counter (key, spent, reserved, resets_at, drop_after) VALUES (?, 0, ?, ?, ?) ON CONFLICT (key) "
-        "DO UPDATE SET reserved = reserved + excluded.reserved, drop_after = excluded.drop_after",
-        counters.values(),
-    )
+    amount = _clamped(asked.amount)
+    _add(db, asked.charges, spend=0, reserve=amount, now=now)
     db.execute(
         "INSERT INTO reservation (id, keys, amount, seen, lease_until, state) VALUES (?, ?, ?, ?, ?, 'open')",
-        (asked.id, _keys(asked.charges), asked.amount, asked.seen, asked.lease_until),
+        (asked.id, _keys(asked.charges), amount, _clamped(asked.seen), asked.lease_until),
     )
     return verdict
+
+
+def is_open(db: sqlite3.Connection, id: str) -> bool:
+    """Whether this reservation holds anything."""
+    return db.execute("SELECT 1 FROM reservation WHERE id = ? AND state = 'open'", (id,)).fetchone() is not None
 
 
 def renew(db: sqlite3.Connection, seen: Mapping[str, int], lease_until: float) -> None:
     """Extend the open ones among these; what was seen never shrinks."""
     db.executemany(
         "UPDATE reservation SET lease_until = ?, seen = max(seen, ?) WHERE id = ? AND state = 'open'",
-        [(lease_until, cost, id) for id, cost in seen.items()],
+        [(lease_until, _clamped(cost), id) for id, cost in seen.items()],
+    )
+
+
+def note(db: sqlite3.Connection, seen: Mapping[str, int]) -> None:
+    """As `renew`, but leaves the leases: their index is not touched, so that noting every second stays cheap."""
+    db.executemany(
+        "UPDATE reservation SET seen = max(seen, ?) WHERE id = ? AND state = 'open'",
+        [(_clamped(cost), id) for id, cost in seen.items()],
     )
 
 
 def settle(db: sqlite3.Connection, end: Settlement, now: float) -> None:
+    """Once for each id. The keys of the reservation are charged; where there is none, those of the settlement."""
+    cost = _clamped(end.cost)
     row = db.execute("SELECT state, keys, amount, seen FROM reservation WHERE id = ?", (end.id,)).fetchone()
     if row is None:
-        # Nothing was charged, but the answer's length still teaches, and must not teach twice.
-        db.execute("INSERT INTO reservation VALUES (?, '[]', 0, ?, ?, 'settled')", (end.id, end.cost, now))
+        _add(db, end.charges, spend=cost, reserve=0, now=now)
+        # What is charged or learnt here must not be so twice, and a reservation that comes late must hold nothing.
+        db.execute("INSERT INTO reservation VALUES (?, '[]', 0, ?, ?, 'settled')", (end.id, cost, now))
     else:
         state, keys, amount, seen = row
         if state == "settled":
             return
-        release, spend = (amount, end.cost) if state == "open" else (0, end.cost - seen)
+        release, spend = (amount, cost) if state == "open" else (0, cost - seen)
         _book(db, keys, release, spend)
-        db.execute("UPDATE reservation SET state = 'settled', seen = ? WHERE id = ?", (end.cost, end.id))
+        db.execute("UPDATE reservation SET state = 'settled', seen = ? WHERE id = ?", (cost, end.id))
     if end.output_key is not None and end.output_tokens is not None:
         _learn(db, end.output_key, end.output_tokens, now)
 
@@ -174,10 +190,25 @@ def counters(db: sqlite3.Connection, prefix: str) -> list[Counter]:
     return [Counter(*row) for row in rows]
 
 
+def _add(db: sqlite3.Connection, charges: Iterable[Charge], *, spend: int, reserve: int, now: float) -> None:
+    counters = {c.key: (c.key, spend, reserve, c.resets_at, _drop_after(c, now)) for c in charges}
+    db.executemany(
+        "INSERT INTO counter (key, spent, reserved, resets_at, drop_after) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) "
+        f"DO UPDATE SET spent = min(spent + excluded.spent, {MOST_MICRO_USD}), "
+        "reserved = reserved + excluded.reserved, drop_after = excluded.drop_after",
+        counters.values(),
+    )
+
+
 def _book(db: sqlite3.Connection, keys: str, release: int, spend: int) -> None:
     db.execute(
-        f"UPDATE counter SET reserved = reserved - ?, spent = spent + ? WHERE key IN {_KEYS}", (release, spend, keys)
+        f"UPDATE counter SET reserved = reserved - ?, spent = min(spent + ?, {MOST_MICRO_USD}) WHERE key IN {_KEYS}",
+        (release, spend, keys),
     )
+
+
+def _clamped(amount: int) -> int:
+    return min(amount, MOST_MICRO_USD)
 
 
 def _learn(db: sqlite3.Connection, key: str, tokens: int, now: float) -> None:

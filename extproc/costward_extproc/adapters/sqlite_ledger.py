@@ -1,12 +1,13 @@
 """The ledger of one machine: a SQLite file that all workers share and that survives them.
 
 Reserving waits for its commit, so that a granted reservation is never forgotten. Renewing does not write: what was
-seen of live exchanges is flushed for all of them together by `keep`, never once per chunk.
+seen of live exchanges is written for all of them together by `keep`, at most once a second, never once per chunk.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,8 @@ LEASE_S = 60.0
 taken for dead only after three flushes in a row have failed."""
 
 SWEEP_S = 1.0
-"""A lease that ran out stands in the way of others until it is swept; one indexed read a second costs nothing."""
+"""A lease that ran out stands in the way of others until it is swept, and what was seen of a stream is lost by a kill
+until it is noted; one indexed read and at most one write a second cost nothing."""
 
 PRUNE_S = 3_600.0
 """What is pruned is days old: an hour sooner or later does not matter."""
@@ -58,6 +60,10 @@ class SqliteLedger:
         self._clock = clock
         self._on_failure = on_failure
         self._live: dict[str, _Live] = {}
+        self._asked: set[str] = set()
+        """Reservations whose answer is awaited, unless they were settled meanwhile."""
+        self._moved: set[str] = set()
+        """Live ones of which more was seen than is noted in the file."""
         self._standings = Standings()
 
     @property
@@ -77,8 +83,15 @@ class SqliteLedger:
 
     async def reserve(self, reservation: Reservation) -> Granted | Refused:
         now = self._clock()
-        verdict = await self.database.run(lambda db: tables.reserve(db, reservation, now))
-        if isinstance(verdict, Granted) and reservation.id not in self._live:
+        self._asked.add(reservation.id)
+        try:
+            verdict, holds = await self.database.run(
+                lambda db: (tables.reserve(db, reservation, now), tables.is_open(db, reservation.id))
+            )
+            holds = holds and reservation.id in self._asked
+        finally:
+            self._asked.discard(reservation.id)
+        if holds and reservation.id not in self._live:
             keys = tuple({charge.key for charge in reservation.charges})
             self._live[reservation.id] = _Live(keys, reservation.amount, reservation.seen)
             self._standings.book(keys, reserved=reservation.amount, spent=0)
@@ -87,12 +100,18 @@ class SqliteLedger:
     def renew(self, id: str, seen: int) -> None:
         if id in self._live:
             self._live[id].seen = seen
+            self._moved.add(id)
 
     def settle(self, settlement: Settlement) -> None:
         now = self._clock()
+        self._asked.discard(settlement.id)
+        self._moved.discard(settlement.id)
         live = self._live.pop(settlement.id, None)
         if live is not None:
             self._standings.book(live.keys, reserved=-live.amount, spent=settlement.cost)
+        else:
+            # Said twice it counts twice here, until the file is asked again half a second later; never in the file.
+            self._standings.book({charge.key for charge in settlement.charges}, reserved=0, spent=settlement.cost)
         self.database.post(lambda db: tables.settle(db, settlement, now))
 
     async def counters(self, prefix: str = "") -> list[Counter]:
@@ -104,7 +123,21 @@ class SqliteLedger:
         seen = {id: live.seen for id, live in self._live.items()}
         if seen:
             lease_until = self._clock() + self.lease_s
-            await self.database.run(lambda db: tables.renew(db, seen, lease_until))
+            await self._write_seen(lambda db: tables.renew(db, seen, lease_until))
+
+    async def note(self) -> None:
+        """Write what was seen of those that moved since the last time, in one write. Raises StoreFailure."""
+        seen = {id: self._live[id].seen for id in self._moved}
+        if seen:
+            await self._write_seen(lambda db: tables.note(db, seen))
+
+    async def _write_seen(self, write: Callable[[sqlite3.Connection], None]) -> None:
+        moved, self._moved = self._moved, set()
+        try:
+            await self.database.run(write)
+        except StoreFailure:
+            self._moved |= moved & self._live.keys()
+            raise
 
     async def sweep(self, now: float) -> int:
         """Close reservations whose lease ran out before `now`. Returns their number. Raises StoreFailure."""
@@ -119,7 +152,8 @@ class SqliteLedger:
         await self.database.run(lambda db: tables.prune(db, now))
 
     async def keep(self) -> None:
-        """Keep leases alive and close dead ones until cancelled. A failing store is counted and tried again."""
+        """Keep leases alive, note what was seen and close dead ones until cancelled. A failing store is counted and
+        tried again."""
         flushed = pruned = float("-inf")
         while True:
             now = self._clock()
@@ -128,6 +162,7 @@ class SqliteLedger:
                 if now - flushed >= self.lease_s / 4:
                     await self.flush()
                     flushed = now
+                await self.note()
                 await self.sweep(now)
                 if now - pruned >= PRUNE_S:
                     await self.prune(now)

@@ -36,7 +36,7 @@ class Standings:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._typical: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._typical: OrderedDict[str, tuple[float, int | None]] = OrderedDict()
         self._changed_at: dict[str, int] = {}
         """Number of our last change of each key: what was asked before it is not believed."""
         self.changes = 0
@@ -44,7 +44,7 @@ class Standings:
     def position(self, charges: Sequence[Charge], output_key: str, now: float) -> Position | None:
         """None where anything is unknown or too old: ask the file."""
         typical = self._typical.get(output_key)
-        if typical is None or now - typical[0] > FRESH_S:
+        if typical is None or not 0 <= now - typical[0] <= FRESH_S:
             return None
         standings = []
         for charge in charges:
@@ -55,13 +55,14 @@ class Standings:
         return Position(tuple(standings), typical[1])
 
     def learn(self, charges: Sequence[Charge], output_key: str, position: Position, asked: int, now: float) -> None:
-        """What the file said, when `changes` was `asked`. A typical output that is not known yet is asked for again."""
+        """What the file said, when `changes` was `asked`. That too little is known of an output is remembered as well:
+        keys with little traffic stay so for long, and would ask the file at each request."""
         for charge, standing in zip(charges, position.standings, strict=True):
             if self._changed_at.get(charge.key, 0) <= asked:
                 self._known[charge.key] = _Known(now, standing.spent, standing.reserved)
                 self._known.move_to_end(charge.key)
-        if position.typical_output is not None:
-            self._typical[output_key] = (now, position.typical_output)
+        self._typical[output_key] = (now, position.typical_output)
+        self._typical.move_to_end(output_key)
         while len(self._known) > MAX_KEYS:
             self._changed_at.pop(self._known.popitem(last=False)[0], None)
         while len(self._typical) > MAX_KEYS:
