@@ -131,6 +131,8 @@ def lookup(
 ) -> Found:
     """Re-score what the index proposed, and load the best k that score at least this much, best first."""
     proposed: list[int] = candidates.tolist()
+    if not proposed:
+        return Found((), frozenset(), 0)
     seqs, scores = _scores(db, partition, proposed, vector, now)
     order = sorted(range(len(seqs)), key=lambda row: (-scores[row], -seqs[row]))[:k]
     best = {seqs[row]: float(scores[row]) for row in order if scores[row] >= at_least}

@@ -159,12 +159,12 @@ class SqliteCache:
             self.index.extend(name, rows, news.rows)
             if news.more:
                 return None
-        found = tables.lookup(db, name, rows.scan(vector), vector, k, now, at_least)
+        found = tables.lookup(db, name, rows.scan(vector, at_least), vector, k, now, at_least)
         self.junk += found.junk
         if found.gone:
             self._forget_rows(name, rows, found.gone)
             # What took their places among the nearest must be looked at too: once more, with the rest.
-            found = tables.lookup(db, name, rows.scan(vector), vector, k, now, at_least)
+            found = tables.lookup(db, name, rows.scan(vector, at_least), vector, k, now, at_least)
         return found.neighbours
 
     def _forget_rows(self, name: str, rows: Partition, gone: frozenset[int]) -> None:
