@@ -105,16 +105,6 @@ async def test_other_requests_send_nothing_to_the_data_plane(folder: Path) -> No
         assert await setup.envoy.stat("ext_proc.costward.streams_started") == 0
 
 
-async def test_every_spelling_of_an_llm_path_is_seen(folder: Path) -> None:
-    spellings = [CHAT, CHAT + "?x=1", "/v1//chat/completions", "/v1/./chat/../chat/completions"]
-    spellings += ["/v1/chat%2Fcompletions", CHAT + ";a"]
-    async with wired(folder) as setup:
-        assert setup.data_plane is not None
-        for number, spelling in enumerate(spellings, start=1):
-            assert (await setup.client.post(spelling, json=BODY)).status_code == 200
-            assert len(setup.data_plane.streams) == number, spelling
-
-
 async def test_the_wiring_announces_itself(folder: Path) -> None:
     async with wired(folder) as setup:
         await setup.client.post(CHAT, json=BODY)
@@ -140,10 +130,14 @@ async def test_our_headers_reach_the_data_plane_and_not_the_provider(folder: Pat
     assert received["x-user-id"] == "ann"
 
 
-async def test_our_request_headers_stay_here_also_when_the_data_plane_is_down(folder: Path) -> None:
+@pytest.mark.parametrize("path", [CHAT, "/v1/files"])
+@pytest.mark.parametrize("name", ["x-costward-task", "X-Costward-Anything"])
+async def test_our_request_headers_stay_here_also_without_the_data_plane(folder: Path, path: str, name: str) -> None:
     async with wired(folder, data_plane=False) as setup:
-        response = await setup.client.post(CHAT, json=BODY, headers={"x-costward-task": "t-1"})
-    assert "x-costward-task" not in response.json()["headers"]
+        response = await setup.client.post(path, json=BODY, headers={name: "t-1", "x-mine": "1"})
+    received = response.json()["headers"]
+    assert name.lower() not in received
+    assert received["x-mine"] == "1"
 
 
 def callers_are_internal(bootstrap: dict[str, Any]) -> None:
@@ -154,13 +148,10 @@ def callers_are_internal(bootstrap: dict[str, Any]) -> None:
     }
 
 
-async def test_the_request_id_is_never_the_callers(folder: Path) -> None:
+async def test_a_request_id_of_an_internal_caller_stays_its_own(folder: Path) -> None:
     async with wired(folder, edit=callers_are_internal) as setup:
         response = await setup.client.post(CHAT, json=BODY, headers={"x-request-id": "mine"})
-        assert setup.data_plane is not None
-        seen = setup.data_plane.streams[0].header("x-request-id")
-    assert seen not in (None, "mine")
-    assert response.json()["headers"]["x-request-id"] == seen
+    assert response.json()["headers"]["x-request-id"] == "mine"
 
 
 async def test_a_callers_envoy_controls_are_not_obeyed(folder: Path) -> None:

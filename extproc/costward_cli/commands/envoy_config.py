@@ -48,7 +48,6 @@ def envoy_config(
     ] = Failure.OPEN,
     ca_file: Annotated[str | None, typer.Option(help="PEM bundle for providers; default: this system's.")] = None,
     admin_port: Annotated[int | None, typer.Option(help="Envoy's admin interface on loopback; default: none.")] = None,
-    body_limit: Annotated[int, typer.Option(help="Largest request body that is read whole, in MiB.", min=1)] = 32,
     format: Annotated[Format, typer.Option(help="Envoy reads both.")] = Format.YAML,
     check: Annotated[bool, typer.Option("--check", help="Ask the installed Envoy whether it accepts this.")] = False,
 ) -> None:
@@ -67,7 +66,6 @@ def envoy_config(
         listen_port=port,
         admin_port=admin_port,
         failure_mode_allow=_open(policy or [], failure_policy),
-        body_limit_bytes=body_limit * 1024 * 1024,
         ca_file=ca_file or _system_bundle(),
     )
     try:

@@ -17,14 +17,14 @@ from envoy_data_plane.envoy.extensions.filters.http.ext_proc.v3 import (
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 from envoy_data_plane.google.protobuf import Any
 
-from costward_contract.wiring.spec import WIRING_VERSION, EnvoySpec
+from costward_contract.wiring.spec import BODY_LIMIT_BYTES, WIRING_VERSION, EnvoySpec
 
 FILTER_NAME = "costward.ext_proc"
 CLUSTER_NAME = "costward_extproc"
 
 CAPABILITIES = ("standalone-override",)
-"""Envoy 1.40 takes a reply that carries only a mode override, before the headers reply: bodies above the limit can
-then be read in FULL_DUPLEX_STREAMED while their headers are held."""
+"""Envoy 1.40 takes a reply that carries only a mode override, before the headers reply: a data plane may then read
+bodies above the limit in FULL_DUPLEX_STREAMED while their headers are held. For later: nothing uses it yet."""
 
 MESSAGE_TIMEOUT = timedelta(seconds=1)
 """The promise for a hung data plane: a caller waits at most this long before its request goes on. Envoy's own 200 ms
@@ -43,7 +43,7 @@ def ext_proc_filter(spec: EnvoySpec, digest: str) -> HttpFilter:
             envoy_grpc=GrpcServiceEnvoyGrpc(cluster_name=CLUSTER_NAME, skip_envoy_headers=True),
             # The service's own `timeout` stays unset: it does not bound an ext_proc stream, and a stream lives as
             # long as its exchange.
-            initial_metadata=[HeaderValue(key=k, value=v) for k, v in _announcement(spec, digest)],
+            initial_metadata=[HeaderValue(key=k, value=v) for k, v in _announcement(digest)],
         ),
         failure_mode_allow=spec.failure_mode_allow,
         # One message for an exchange that nobody cares about; the reply to it asks for the body where it matters.
@@ -72,10 +72,10 @@ def enabled_on_route(spec: EnvoySpec) -> dict[str, Any]:
     return {FILTER_NAME: Any.pack(FilterConfig(config=Any.pack(override)))}
 
 
-def _announcement(spec: EnvoySpec, digest: str) -> tuple[tuple[str, str], ...]:
+def _announcement(digest: str) -> tuple[tuple[str, str], ...]:
     return (
         ("x-costward-wiring", WIRING_VERSION),
         ("x-costward-wiring-hash", digest),
         ("x-costward-capabilities", ",".join(CAPABILITIES)),
-        ("x-costward-body-limit", str(spec.body_limit_bytes)),
+        ("x-costward-body-limit", str(BODY_LIMIT_BYTES)),
     )

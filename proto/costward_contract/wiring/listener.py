@@ -7,6 +7,8 @@ from datetime import timedelta
 from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutation, HeaderMutationRemoveOnMatch
 from envoy_data_plane.envoy.config.core.v3 import Address, SocketAddress, TypedExtensionConfig
 from envoy_data_plane.envoy.config.listener.v3 import Filter, FilterChain, Listener
+from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutation as HeaderMutationFilter
+from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import Mutations
 from envoy_data_plane.envoy.extensions.filters.http.router.v3 import Router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
@@ -57,13 +59,11 @@ def _connection_manager(spec: EnvoySpec, digest: str) -> HttpConnectionManager:
         route_config=route_configuration(spec),
         http_filters=[
             ext_proc_filter(spec, digest),
+            _keep_our_headers_here(),
             # The provider needs none of Envoy's own headers, and they would tell it how we are built.
             HttpFilter(name="envoy.filters.http.router", typed_config=Any.pack(Router(suppress_envoy_headers=True))),
         ],
-        # x-request-id names one exchange in our books, so it is always Envoy's. Envoy resets a caller's only where it
-        # takes the address for external, which differs between releases: take it away first, whoever calls.
         early_header_mutation_extensions=[_forget_callers_controls()],
-        generate_request_id=True,
         use_remote_address=True,
         skip_xff_append=True,
         # Spellings of one path must not lead around the filter: dot segments, double and escaped slashes.
@@ -81,9 +81,15 @@ def _connection_manager(spec: EnvoySpec, digest: str) -> HttpConnectionManager:
 def _forget_callers_controls() -> TypedExtensionConfig:
     """With `x-envoy-*` request headers a caller could shorten time-outs or ask for retries that nobody accounts for."""
     controls = HeaderMutationRemoveOnMatch(key_matcher=StringMatcher(prefix="x-envoy-"))
-    mutation = EarlyHeaderMutation(
-        mutations=[HeaderMutation(remove="x-request-id"), HeaderMutation(remove_on_match=controls)]
-    )
+    mutation = EarlyHeaderMutation(mutations=[HeaderMutation(remove_on_match=controls)])
     return TypedExtensionConfig(
         name="envoy.http.early_header_mutation.header_mutation", typed_config=Any.pack(mutation)
     )
+
+
+def _keep_our_headers_here() -> HttpFilter:
+    """After the data plane's filter, which must read them, and of no need of it: works when it is down, on all routes,
+    and for names that no version of ours knows."""
+    ours = HeaderMutationRemoveOnMatch(key_matcher=StringMatcher(prefix="x-costward-"))
+    mutations = Mutations(request_mutations=[HeaderMutation(remove_on_match=ours)])
+    return HttpFilter(name="costward.own_headers", typed_config=Any.pack(HeaderMutationFilter(mutations=mutations)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from envoy_data_plane.envoy.config.core.v3 import DataSource
 from envoy_data_plane.envoy.config.route.v3 import (
+    DirectResponseAction,
     HeaderMatcher,
     Route,
     RouteAction,
@@ -12,12 +14,12 @@ from envoy_data_plane.envoy.config.route.v3 import (
     RouteMatch,
     VirtualHost,
 )
-from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
+from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher, StringMatcher
 
-from costward_contract.headers import REQUEST_HEADERS, RESPONSE_HEADERS
+from costward_contract.headers import RESPONSE_HEADERS
 from costward_contract.wiring.ext_proc import enabled_on_route
 from costward_contract.wiring.llm_paths import CLIENT_BASE_PATH, LLM_PATHS, LlmPath
-from costward_contract.wiring.spec import EnvoySpec, Upstream
+from costward_contract.wiring.spec import BODY_LIMIT_BYTES, EnvoySpec, Upstream
 
 IDLE_TIMEOUT = timedelta(seconds=900)
 """The OpenAI and Anthropic SDKs give up after 600 s, and a reasoning model may send nothing until it is done. The
@@ -35,13 +37,16 @@ _FORWARDING_HEADERS = (
 )
 """Who calls from inside is none of the provider's business."""
 
+_PARAMETERS_BEFORE_A_SLASH = r"[^?;]*;[^?]*/.*"
+
+_REFUSAL = '{"error": {"message": "Write this path without parameters (;).", "type": "invalid_request_error"}}'
+
 
 def route_configuration(spec: EnvoySpec) -> RouteConfiguration:
     return RouteConfiguration(
         name="costward",
         virtual_hosts=[_virtual_host(spec, upstream) for upstream in spec.upstreams],
-        # The router applies these after the data plane has read them, and also when the data plane is down.
-        request_headers_to_remove=[*REQUEST_HEADERS, *_FORWARDING_HEADERS],
+        request_headers_to_remove=list(_FORWARDING_HEADERS),
         # Applied to what the provider sent, before the data plane adds its own.
         response_headers_to_remove=list(RESPONSE_HEADERS),
         # Callers name a host with or without the port that they use; both mean the same provider.
@@ -55,24 +60,51 @@ def _virtual_host(spec: EnvoySpec, upstream: Upstream) -> VirtualHost:
     return VirtualHost(
         name=upstream.name,
         domains=list(upstream.hosts),
-        routes=[*(_llm_route(spec, upstream, path) for path in LLM_PATHS), *_plain_routes(upstream)],
+        routes=[
+            *(route for path in LLM_PATHS for route in _llm_routes(spec, upstream, path)),
+            *_plain_routes(upstream),
+        ],
     )
 
 
-def _llm_route(spec: EnvoySpec, upstream: Upstream, llm: LlmPath) -> Route:
+def _llm_routes(spec: EnvoySpec, upstream: Upstream, llm: LlmPath) -> list[Route]:
+    name = f"{upstream.name}/{llm.dialect}"
+    # Many servers take a closing slash for the same resource, and so does the data plane.
+    spellings = ((name, llm.path), (f"{name}/slash", llm.path + "/"))
+    return [
+        *(_refused(llm, f"{label}/refused", path) for label, path in spellings),
+        *(_llm_route(spec, upstream, llm, label, path) for label, path in spellings),
+    ]
+
+
+def _refused(llm: LlmPath, name: str, path: str) -> Route:
+    """`/v1;x/chat/completions`: Envoy and many servers match it without its parameters, the data plane reads none that
+    stand before a slash and would let it pass uncounted. No client means it."""
+    inner = HeaderMatcher(
+        name=":path", string_match=StringMatcher(safe_regex=RegexMatcher(regex=_PARAMETERS_BEFORE_A_SLASH))
+    )
     return Route(
-        name=f"{upstream.name}/{llm.dialect}",
-        match=RouteMatch(
-            path=CLIENT_BASE_PATH + llm.path,
-            headers=[HeaderMatcher(name=":method", string_match=StringMatcher(exact=llm.method))],
-        ),
-        route=_to(upstream, path=upstream.base_path + llm.path),
+        name=name,
+        match=RouteMatch(path=CLIENT_BASE_PATH + path, headers=[_method(llm), inner]),
+        direct_response=DirectResponseAction(status=400, body=DataSource(inline_string=_REFUSAL)),
+    )
+
+
+def _llm_route(spec: EnvoySpec, upstream: Upstream, llm: LlmPath, name: str, path: str) -> Route:
+    return Route(
+        name=name,
+        match=RouteMatch(path=CLIENT_BASE_PATH + path, headers=[_method(llm)]),
+        route=_to(upstream, path=upstream.base_path + path),
         typed_per_filter_config=enabled_on_route(spec),
         # Lifts the listener's buffer limit for these routes only; above it a buffered body would be a 413.
-        request_body_buffer_limit=spec.body_limit_bytes,
+        request_body_buffer_limit=BODY_LIMIT_BYTES,
         # The data plane reads answers; asking providers for plain ones saves it the inflating.
         request_headers_to_remove=["accept-encoding"],
     )
+
+
+def _method(llm: LlmPath) -> HeaderMatcher:
+    return HeaderMatcher(name=":method", string_match=StringMatcher(exact=llm.method))
 
 
 def _plain_routes(upstream: Upstream) -> list[Route]:

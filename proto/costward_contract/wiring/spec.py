@@ -20,6 +20,10 @@ MAX_SOCKET_PATH_BYTES = 107
 
 MIB = 1024 * 1024
 
+BODY_LIMIT_BYTES = 32 * MIB
+"""Largest request body that is read whole: above what providers take as text, below what hurts a proxy. One number,
+because the data plane reads no more either."""
+
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")
 """A DNS name or an address; what else a URL may hold would end up in Envoy's config as it is."""
@@ -97,8 +101,6 @@ class EnvoySpec:
     admin_socket: str | None = None
     failure_mode_allow: bool = True
     """What happens to LLM requests while the data plane is gone: they pass (True) or get a 500."""
-    body_limit_bytes: int = 32 * MIB
-    """Largest request body that is read whole: above what providers take as text, below what hurts a proxy."""
     ca_file: str = "/etc/ssl/certs/ca-certificates.crt"
     """Debian's and Alpine's bundle; other systems keep theirs elsewhere, so the CLI asks the system."""
 
@@ -119,15 +121,11 @@ def problems_of(spec: EnvoySpec) -> list[str]:
         problems += socket_path_problems(path)
     if spec.admin_port is not None and spec.admin_socket is not None:
         problems.append("both an admin port and an admin socket are given: keep one")
-    if not 0 < spec.body_limit_bytes < 2**32:
-        problems.append(f"the body limit is {spec.body_limit_bytes} bytes: give 1 to 4294967295")
     for kind, values in (
         ("host", [host for upstream in spec.upstreams for host in upstream.hosts]),
         ("upstream name", [upstream.name for upstream in spec.upstreams]),
     ):
-        problems += [
-            f"{kind} {v!r} is given {n} times: each may be used once" for v, n in Counter(values).items() if n > 1
-        ]
+        problems += _repeated(kind, values)
     return problems
 
 
