@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,6 +30,9 @@ def up(
     model_dir: Annotated[Path, typer.Option(help="Where the embedder was built.")] = Path("build/model"),
     admin_port: Annotated[int, typer.Option(help="Loopback port of /metrics; 0: none.", min=0, max=65535)] = 9464,
     host: Annotated[str, typer.Option(help="Address to listen on; keys arrive there in clear.")] = "127.0.0.1",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One decision record per line on standard output, all else on the other.")
+    ] = False,
 ) -> None:
     """Run Envoy and Costward until Ctrl-C, and show each decision as it is taken.
 
@@ -58,12 +62,13 @@ def up(
         admin_port=admin_port,
         failure_mode_allow=failure_mode_allow(snapshot.policies),
     )
-    asyncio.run(_run(spec, Console()))
+    asyncio.run(_run(spec, Console(stderr=as_json), as_json=as_json))
 
 
-async def _run(spec: StackSpec, console: Console) -> None:
+async def _run(spec: StackSpec, console: Console, *, as_json: bool) -> None:
     from rich.live import Live
 
+    from costward_cli import failure_policy
     from costward_cli.live.table import DecisionTable, line
     from costward_cli.stack import Stack
 
@@ -71,25 +76,31 @@ async def _run(spec: StackSpec, console: Console) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    live = Live(decisions.render(), console=console, refresh_per_second=4) if console.is_terminal else None
+    live = (
+        Live(decisions.render(), console=console, refresh_per_second=4) if console.is_terminal and not as_json else None
+    )
 
     def on_decision(record: dict[str, object]) -> None:
         decisions.add(record)
-        if live is None:
+        if as_json:
+            typer.echo(json.dumps(record, ensure_ascii=False))
+        elif live is None:
             console.print(line(record), soft_wrap=True, markup=False, highlight=False)
         elif live.is_started:
             live.update(decisions.render())
 
     def on_event(sentence: str) -> None:
-        console.print(f"[yellow]{sentence}[/]", soft_wrap=True)
+        console.print(sentence, style="yellow", soft_wrap=True, markup=False, highlight=False)
 
     async with Stack(spec, on_decision=on_decision, on_event=on_event) as stack:
+        watch = asyncio.create_task(failure_policy.watch(spec.policy_file, spec.failure_mode_allow, on_event))
         _introduce(console, stack, spec)
         if live is not None:
             live.start()
         try:
             await _until_stopped(stack, stop)
         finally:
+            watch.cancel()
             if live is not None:
                 live.stop()
     console.print(f"stopped: {decisions.totals()}")
