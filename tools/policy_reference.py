@@ -59,7 +59,8 @@ BETWEEN = f"""\
 - Names are given once: rungs, models, tiers, and the subject and window of a tier's caps.
 - A tier that `identity.tier.default` names is in `tiers`; several tiers need `identity.tier`.
 - `per: User` caps and `scope: User` need `identity.user`. `per: Session` needs nothing: without a session header the
-  conversation itself tells the session.
+  conversation itself tells the session. Session headers are believed from anyone, so a caller that changes its session
+  evades such a cap: add one per user, workload or policy where callers are not trusted.
 - Every cap has a `window`, except `per: Session`, which has none and lasts as long as the session. Limits are above
   zero.
 - Ladder steps rise, and need caps. `UseModel` has a `model`, `Message` has a `text` and may have `as`; no other step
