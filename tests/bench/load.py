@@ -22,7 +22,7 @@ request = function()
     for n = 1, 12 do picked[n] = words[math.random(#words)] end
     text = table.concat(picked, " ")
   end
-  local body = '{"model":"gpt-5-mini","messages":[{"role":"system","content":"You help with accounts."},' ..
+  local body = '{"model":"gpt-5-mini","messages":[{"role":"system","content":"%(system)s"},' ..
     '{"role":"user","content":"' .. text .. '"}],"temperature":0.2,"max_tokens":256}'
   return wrk.format("POST", "%(path)s", headers, body)
 end
@@ -33,6 +33,8 @@ done = function(summary, latency, requests)
     summary.requests / (summary.duration / 1e6), summary.requests, bad))
 end
 """
+
+SYSTEM = "You help with accounts."
 
 WORDS = """
 account address amount answer apple arrive autumn balance banner basket battery beach bottle branch bridge budget
@@ -78,7 +80,7 @@ def run(
     """One round against `url`. Raises RuntimeError if any request failed."""
     fixed = "nil" if text is None else f'"{text}"'
     script = folder / "load.lua"
-    script.write_text(_SCRIPT % {"words": WORDS, "fixed": fixed, "seed": seed, "path": path})
+    script.write_text(_SCRIPT % {"words": WORDS, "system": SYSTEM, "fixed": fixed, "seed": seed, "path": path})
     before = _cpu(process)
     command = [
         wrk_binary(),

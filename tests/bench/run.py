@@ -15,13 +15,14 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import httpx
 import psutil
 from costward_extproc.adapters.onnx_embedder import OnnxEmbedder
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from tests.bench.load import Sample, run
+from tests.bench.load import SYSTEM, Sample, run
 from tests.bench.stage import PYTHON, Server, Stage
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +54,8 @@ class Case:
     path: str
     text: str | None
     """None: another text for every request."""
+    decision: str | None
+    """What Costward must answer, before and after the measurement; None: it is not asked."""
     measured: psutil.Process | None
 
 
@@ -91,16 +94,17 @@ def measure(stage: Stage, seconds: float, rounds: int, console: Console) -> tupl
     noop_immediate = stage.behind_envoy("noop-immediate", immediate, {})
     exact, semantic = (_costward(stage, name) for name in ("exact", "semantic"))
     cases = [
-        Case("envoy", noop, PLAIN, QUESTION, None),
-        Case("noop", noop, CHAT, QUESTION, noop.process),
-        Case("noop-immediate", noop_immediate, CHAT, QUESTION, noop_immediate.process),
-        Case("miss", exact, CHAT, None, exact.process),
-        Case("hit-exact", exact, CHAT, QUESTION, exact.process),
-        Case("miss-semantic", semantic, CHAT, None, semantic.process),
-        Case("hit-semantic", semantic, CHAT, PARAPHRASE, semantic.process),
+        Case("envoy", noop, PLAIN, QUESTION, None, None),
+        Case("noop", noop, CHAT, QUESTION, None, noop.process),
+        Case("noop-immediate", noop_immediate, CHAT, QUESTION, None, noop_immediate.process),
+        Case("miss", exact, CHAT, None, "pass", exact.process),
+        Case("hit-exact", exact, CHAT, QUESTION, "hit-exact", exact.process),
+        Case("miss-semantic", semantic, CHAT, None, "pass", semantic.process),
+        Case("hit-semantic", semantic, CHAT, PARAPHRASE, "hit-semantic", semantic.process),
     ]
     _warm(stage, exact, QUESTION, seconds)
     _warm(stage, semantic, QUESTION, seconds)
+    _verify(cases)
     one: dict[str, list[Sample]] = {case.name: [] for case in cases}
     many: dict[str, list[Sample]] = {case.name: [] for case in cases}
     embeds: list[Sample] = []
@@ -127,6 +131,7 @@ def measure(stage: Stage, seconds: float, rounds: int, console: Console) -> tupl
                     )
                     progress.advance(bar)
     embedder.close()
+    _verify(cases)
     results = [_result(case, one[case.name], many[case.name]) for case in cases]
     own = psutil.Process().memory_info().rss / 1e6
     results.insert(3, _summary("embed", embeds, own, None))
@@ -144,6 +149,22 @@ def _costward(stage: Stage, name: str) -> Server:
 def _warm(stage: Stage, server: Server, text: str, seconds: float) -> None:
     """Fill the cache with the one question, and let every path run once."""
     run(stage.folder, server.url, CHAT, text=text, seconds=seconds / 2, connections=1, seed=1, process=None)
+
+
+def _verify(cases: list[Case]) -> None:
+    """A case that measures another path than its name says is worse than none."""
+    for case in cases:
+        text = case.text or f"{time.time_ns()} zebras play the violin near a river"
+        document = {
+            "model": "gpt-5-mini",
+            "messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": text}],
+            "temperature": 0.2,
+            "max_tokens": 256,
+        }
+        headers = {"content-type": "application/json", "authorization": "Bearer bench"}
+        answer = httpx.post(case.server.url + case.path, json=document, headers=headers)
+        if answer.headers.get("x-costward-decision") != case.decision:
+            raise RuntimeError(f"{case.name} measures {answer.headers.get('x-costward-decision')}, not {case.decision}")
 
 
 async def _embed(embedder: OnnxEmbedder, times: int = 300) -> Sample:
