@@ -97,7 +97,7 @@ async def test_a_second_damage_does_not_overwrite_the_first(tmp_path: Path) -> N
 async def test_a_large_file_is_looked_at_for_a_moment_only(tmp_path: Path) -> None:
     path = tmp_path / "cache.sqlite"
     await filled(path)
-    slow = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 400000000) SELECT max(x) FROM n"
+    slow = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 40000000) SELECT max(x) FROM n"
     with sqlite3.connect(path) as db:
         begun = time.monotonic()
         assert not is_damaged(db, f"SELECT 'not ok' FROM ({slow})")

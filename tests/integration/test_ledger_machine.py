@@ -50,6 +50,10 @@ class Model:
         return all(self.reserved(k) == 0 and self.spent(k) < LIMITS[k] for k in tight)
 
 
+def _charges(keys: frozenset[str]) -> tuple[Charge, ...]:
+    return tuple(Charge(k, Cap(k, "User", "Day", MicroUSD(LIMITS[k])), 2_000_000) for k in sorted(keys))
+
+
 class LedgerMachine(RuleBasedStateMachine):
     ids = st.sampled_from([f"x{n}" for n in range(8)])
     amounts = st.integers(0, 70)
@@ -70,7 +74,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(id=ids, amount=amounts, seen=st.integers(0, 5), keys=st.frozensets(st.sampled_from("abc")))
     def reserve(self, id: str, amount: int, seen: int, keys: frozenset[str]) -> None:
-        charges = tuple(Charge(k, Cap(k, "User", "Day", MicroUSD(LIMITS[k])), 2_000_000) for k in sorted(keys))
+        charges = _charges(keys)
         lease_until = self.now + LEASE_S
         verdict = self.do(self.ledger.reserve(Reservation(id, charges, MicroUSD(amount), MicroUSD(seen), lease_until)))
         if id in self.model.held:
@@ -96,10 +100,11 @@ class LedgerMachine(RuleBasedStateMachine):
                 held.seen = max(held.seen, held.pending)
                 held.lease_until = self.now + LEASE_S
 
-    @rule(id=ids, cost=st.integers(0, 80))
-    def settle(self, id: str, cost: int) -> None:
-        self.ledger.settle(Settlement(id, MicroUSD(cost)))
-        held = self.model.held.setdefault(id, Held(frozenset(), 0, 0, 0, state="settled"))
+    @rule(id=ids, cost=st.integers(0, 80), keys=st.frozensets(st.sampled_from("abc")))
+    def settle(self, id: str, cost: int, keys: frozenset[str]) -> None:
+        """The keys count only where nothing was reserved."""
+        self.ledger.settle(Settlement(id, MicroUSD(cost), charges=_charges(keys)))
+        held = self.model.held.setdefault(id, Held(keys, 0, 0, 0, booked=cost, state="settled"))
         held.known_here = False
         if held.state != "settled":
             held.state, held.booked = "settled", cost
