@@ -9,8 +9,7 @@ import sys
 import uvloop
 
 from costward_extproc import memory
-from costward_extproc.adapters.file_snapshots import PolicyFileError
-from costward_extproc.app import run
+from costward_extproc.adapters import price_catalogue
 from costward_extproc.errors import SettingsError
 from costward_extproc.settings import Settings
 
@@ -22,8 +21,13 @@ def main() -> None:
     # Questions, answers and the socket that could store them are this user's alone.
     os.umask(0o077)
     try:
-        uvloop.run(run(Settings.from_env(os.environ)))
-    except (SettingsError, PolicyFileError) as error:
+        settings = Settings.from_env(os.environ)
+        prices = price_catalogue.begin()
+        # Only now: our own imports take as long as reading the prices does, and go on beside it.
+        from costward_extproc.app import run
+
+        uvloop.run(run(settings, prices))
+    except SettingsError as error:
         for problem in error.problems:
             logging.getLogger("costward").error("%s", problem)
         sys.exit(2)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
+from subprocess import Popen
 
 import grpc
 from envoy.service.ext_proc.v3.external_processor_pb2_grpc import add_ExternalProcessorServicer_to_server
@@ -20,6 +21,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
 from costward_extproc import memory
+from costward_extproc.adapters import price_catalogue
 from costward_extproc.adapters.file_snapshots import FileSnapshots
 from costward_extproc.adapters.onnx_embedder import OnnxEmbedder
 from costward_extproc.adapters.prices import CataloguePrices
@@ -54,13 +56,14 @@ _THREADS = 2
 """Threads for large bodies: as many as small machines have cores; more would only fight over the interpreter."""
 
 
-async def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises SettingsError and PolicyFileError before anything is served."""
+async def run(settings: Settings, catalogue: Popen[str] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. `catalogue`: the price list's reader, where it was started before. Raises
+    SettingsError before anything is served."""
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         telemetry = Telemetry()
         stack.callback(telemetry.close)
-        services = await _services(settings, telemetry, stack)
+        services = await _services(settings, catalogue, telemetry, stack)
         processor = Processor(services)
         stack.push_async_callback(processor.drained)
         telemetry.watch("costward.exchanges.open", "Exchanges in flight", lambda: processor.in_flight)
@@ -81,14 +84,16 @@ async def run(settings: Settings) -> None:
     log.info("stopped")
 
 
-async def _services(settings: Settings, telemetry: Telemetry, stack: AsyncExitStack) -> Services:
+async def _services(
+    settings: Settings, catalogue: Popen[str] | None, telemetry: Telemetry, stack: AsyncExitStack
+) -> Services:
     state = settings.state_dir
     snapshots = FileSnapshots(
         settings.policy_file, state / "snapshot.bin", lambda: telemetry.degraded("policy-rejected")
     )
     # Loading takes most of the start: the model and the price list load while the stores open.
     model = asyncio.create_task(asyncio.to_thread(_embedder, settings.model_dir, telemetry))
-    prices = asyncio.create_task(asyncio.to_thread(CataloguePrices))
+    prices = asyncio.create_task(asyncio.to_thread(_prices, catalogue))
     # A thread for what money waits on and one for all else, so that a stall of the cache's file is not the ledger's.
     stores = StoreThread(_UNHURRIED_S)
     ledger = SqliteLedger(state / "ledger.sqlite", time.time, settings.lease_s, _counted(telemetry, "ledger"))
@@ -110,7 +115,12 @@ async def _services(settings: Settings, telemetry: Telemetry, stack: AsyncExitSt
         stack.callback(embedder.close)
     await ledger.sweep(time.time())
     await _warm_up(ledger, cache, embedder)
-    for name, keep in (("ledger", ledger.keep), ("cache", cache.keep), ("snapshots", snapshots.keep)):
+    for name, keep in (
+        ("ledger", ledger.keep),
+        ("cache", cache.keep),
+        ("snapshots", snapshots.keep),
+        ("memory", memory.keep),
+    ):
         stack.callback(asyncio.create_task(_kept(name, keep, telemetry)).cancel)
     telemetry.watch("costward.semantic.up", "1 where the semantic tier can work", lambda: float(embedder is not None))
     telemetry.watch("costward.reservations.open", "Reservations held", lambda: ledger.open_reservations)
@@ -134,6 +144,10 @@ async def _services(settings: Settings, telemetry: Telemetry, stack: AsyncExitSt
         threads=threads,
         deadline_s=settings.deadline_s,
     )
+
+
+def _prices(catalogue: Popen[str] | None) -> CataloguePrices:
+    return CataloguePrices(catalogue=price_catalogue.load(catalogue))
 
 
 def _embedder(model_dir: Path | None, telemetry: Telemetry) -> OnnxEmbedder | None:

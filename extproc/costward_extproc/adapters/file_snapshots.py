@@ -18,7 +18,7 @@ from costward_contract.errors import SnapshotError
 from costward_contract.parse import parse_documents
 from costward_contract.snapshot import Snapshot
 
-from costward_extproc.errors import CostwardError
+from costward_extproc.errors import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +27,8 @@ POLL_S = 0.5
 twice a second costs nothing."""
 
 
-class PolicyFileError(CostwardError):
+class PolicyFileError(SettingsError):
     """The file cannot be used; `problems` are whole sentences with their places."""
-
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
 
 
 def compile_file(path: Path) -> Snapshot:
@@ -40,12 +36,12 @@ def compile_file(path: Path) -> Snapshot:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise PolicyFileError((f"{path}: cannot be read: {problem}",)) from problem
+        raise PolicyFileError([f"{path}: cannot be read: {problem}"]) from problem
     parsed = parse_documents(text, str(path))
     if parsed.problems:
-        raise PolicyFileError(tuple(str(problem) for problem in parsed.problems))
+        raise PolicyFileError([str(problem) for problem in parsed.problems])
     snapshot, verdicts = compile_policies(parsed.policies)
-    rejected = tuple(_sentence(path, verdict) for verdict in verdicts if not verdict.accepted)
+    rejected = [_sentence(path, verdict) for verdict in verdicts if not verdict.accepted]
     if rejected:
         raise PolicyFileError(rejected)
     return snapshot

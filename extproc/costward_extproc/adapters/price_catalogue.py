@@ -51,14 +51,27 @@ class Provider:
     models: tuple[Model, ...]
 
 
-def load() -> tuple[Provider, ...]:
-    """The catalogue as of now, in the library's order of precedence. Takes about a second."""
+def begin() -> subprocess.Popen[str] | None:
+    """Start reading; what it gives goes to `load`. None where no child can be started."""
     try:
-        child = subprocess.run(
-            [sys.executable, "-m", __name__], check=True, capture_output=True, timeout=CHILD_SECONDS, text=True
-        )
-        return decode(json.loads(child.stdout))
+        return subprocess.Popen([sys.executable, "-m", __name__], stdout=subprocess.PIPE, text=True)
+    except OSError:
+        return None
+
+
+def load(child: subprocess.Popen[str] | None = None) -> tuple[Provider, ...]:
+    """The catalogue as of now, in the library's order of precedence. Takes about a second, less what `child` has had
+    of it already."""
+    child = child or begin()
+    try:
+        if child is None:
+            raise OSError
+        with child:
+            printed, _ = child.communicate(timeout=CHILD_SECONDS)
+        return decode(json.loads(printed))
     except (OSError, ValueError, subprocess.SubprocessError) as error:
+        if child is not None:
+            child.kill()
         logger.warning(
             "prices are read in this process, which costs 40 MB: the child failed (%s)", type(error).__name__
         )
