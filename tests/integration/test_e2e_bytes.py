@@ -17,7 +17,7 @@ import pytest_asyncio
 from costward_contract.headers import REQUEST_HEADERS
 
 from tests.fakes.recording_upstream import Received, Recorder, recording_upstream
-from tests.fakes.running_stack import RunningStack, policy, running_stack
+from tests.fakes.running_stack import RunningStack, policy, running_stack, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -184,10 +184,12 @@ def chunk(data: bytes) -> bytes:
 async def test_a_chunked_body_without_a_length_arrives_whole_and_is_capped(both: Both) -> None:
     body = READABLE["odd-but-valid"].body
     parts = [chunk(body[:7]), chunk(body[7:8]), chunk(body[8:]), b"0\r\n\r\n"]
+    known = len(both.stack.decisions)
     _, answer = await raw(both.stack.stack.base_url, "transfer-encoding: chunked\r\nx-user-id: chunker\r\n", *parts)
     assert answer.startswith(b"HTTP/1.1 200")
     assert both.recorder.take().body == body
     # The pauses add up to more than our own deadline: a body on its way must not use it up.
+    await until(lambda: len(both.stack.decisions) > known, "its record")
     record = list(both.stack.decisions.values())[-1]
     assert record["reserved"] > 0
     assert record["warnings"] == ["usage-estimated"]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.fakes.running_stack import RunningStack, policy, running_stack
+from tests.fakes.running_stack import RunningStack, policy, running_stack, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -59,13 +59,19 @@ async def test_events_arrive_as_they_are_sent(stack: RunningStack) -> None:
 
 
 async def test_the_usage_chunk_that_only_we_asked_for_is_taken_out(stack: RunningStack) -> None:
+    before = len(streams(stack))
     plain = await curl(stack, "plain")
     counted = await curl(stack, "counted", stream_options={"include_usage": True})
     assert plain[-1].data == counted[-1].data == "[DONE]"
     assert [event.data for event in plain if event.data != "[DONE]" and not json.loads(event.data)["choices"]] == []
     assert json.loads(counted[-2].data)["usage"]["completion_tokens"] == WORDS
-    record = [r for r in stack.decisions.values() if r["inputs"]["stream"]][-2]
+    await until(lambda: len(streams(stack)) == before + 2, "the records of both")
+    record = streams(stack)[before]
     assert (record["usage"]["output"], record["usage"]["estimated"]) == (WORDS, False)
+
+
+def streams(stack: RunningStack) -> list[dict[str, Any]]:
+    return [record for record in stack.decisions.values() if record["inputs"]["stream"]]
 
 
 async def test_a_hit_is_a_stream_too(stack: RunningStack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from math import ceil
 from typing import Any
 
 import pytest
+from costward_extproc.adapters import price_catalogue
 from costward_extproc.adapters.price_catalogue import Provider, decode, load, read
 from costward_extproc.adapters.prices import CataloguePrices, matches
 from costward_extproc.core.money import Rates, Usage, cost
@@ -178,5 +180,8 @@ def test_without_a_child_process_the_library_is_read_here(
     monkeypatch: pytest.MonkeyPatch, catalogue: tuple[Provider, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
-    assert load() == catalogue
+    # A library that configures logging in another test may have switched ours off.
+    monkeypatch.setattr(price_catalogue.logger, "disabled", False)
+    with caplog.at_level(logging.WARNING, logger=price_catalogue.logger.name):
+        assert load() == catalogue
     assert "the child failed" in caplog.text

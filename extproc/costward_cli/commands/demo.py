@@ -31,6 +31,7 @@ def demo(
         typer.echo(json.dumps(result, indent=2))
     else:
         console = Console()
+        console.print()
         console.print(report.summary(records, bill))
         console.print("\nNext: [bold]make up[/] leaves the stack running for your own client.")
     if not result["ok"]:
