@@ -93,5 +93,29 @@ async def test_sixty_callers_at_once_pass_a_cap_by_one_answer_at_most(
     assert seen.admitted + seen.refused == CALLERS
 
 
+async def test_a_cap_holds_by_default_while_every_request_is_embedded() -> None:
+    """Open, as policies are by default: what the embedder makes slow must not become a ledger that is out of reach."""
+    async with running_stack(policy(limit_usd="0.001", semantic="0.95")) as stack:
+        numbers = iter(range(CALLERS))
+
+        async def caller() -> int:
+            # A context of its own for each: nobody is served from another's answer, and everybody is embedded.
+            system = {
+                "role": "system",
+                "content": f"You are helper number {next(numbers)}. " + "Be kind and brief. " * 10,
+            }
+            messages = [system, {"role": "user", "content": f"repeat {WORDS} words"}]
+            return int((await stack.ask("", user="embedded", messages=messages)).status_code)
+
+        codes = Counter(await asyncio.gather(*(caller() for _ in range(CALLERS))))
+        books, bill = await stack.settled(), await stack.bill()
+        each = bill["microUSD"] // max(codes[200], 1)
+        unreserved = sum("ledger-unavailable" in record["warnings"] for record in stack.decisions.values())
+        keep("caps-embedded", {"billed": bill["microUSD"], "codes": dict(codes), "unreserved": unreserved})
+        assert bill["microUSD"] <= LIMIT + each + MOST_WITHOUT_LIMIT * 2
+        assert books.spent == bill["microUSD"]
+        assert unreserved == 0
+
+
 async def test_one_users_rush_does_not_touch_another(stack: RunningStack) -> None:
     assert (await stack.ask("repeat 3 words", user="somebody-else")).status_code == 200

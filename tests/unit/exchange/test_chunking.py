@@ -45,7 +45,7 @@ def _bodies() -> st.SearchStrategy[bytes]:
     return readable | st.binary(max_size=200)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(body=_bodies(), sizes=_SIZES, task=st.sampled_from(["", "Classification"]))
 def test_request_chunks(body: bytes, sizes: list[int], task: str) -> None:
     whole, pieces = _world().begin(), _world().begin()
@@ -55,7 +55,7 @@ def test_request_chunks(body: bytes, sizes: list[int], task: str) -> None:
     assert _others(pieces.effects) == _others(whole.effects)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(
     text=_TEXT,
     sizes=_SIZES,
