@@ -26,8 +26,8 @@ PHASES = {"headers", "body", "waiting", "stream"}
 KILLS = 3
 LEASE_S = 3.0
 SEEN = 50
-"""µ$: of a stream that is well on its way; the inputs here cost 3. Noted once a second, and written with the next
-renewal of its lease."""
+"""µ$: of a stream that is well on its way; the inputs here cost 3. Told to the ledger once a second, and
+written within another."""
 ENVOY_NOTICES_S = 0.6
 """A worker that is back is probed every 250 ms; what began after this was seen by it."""
 
@@ -44,7 +44,9 @@ async def kill_again_and_again(stack: RunningStack, load: Load) -> Kills:
     kills, loop = Kills(), asyncio.get_running_loop()
     for _ in range(KILLS):
         serving_since = loop.time() + ENVOY_NOTICES_S
-        await until(lambda since=serving_since: set(load.phases(since)) >= PHASES, "an exchange in every phase", 15)
+        await until(
+            partial(everywhere, stack, load, serving_since), "an exchange in every phase, one well on its way", 15
+        )
         pid = stack.stack.data_plane_pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
@@ -56,6 +58,7 @@ async def kill_again_and_again(stack: RunningStack, load: Load) -> Kills:
 
 
 def everywhere(stack: RunningStack, load: Load, since: float) -> bool:
+    """Whether there is an exchange in every phase, and one of them has been paid for in part."""
     return set(load.phases(since)) >= PHASES and seen_of_open(stack.state_dir) >= SEEN
 
 
