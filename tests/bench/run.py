@@ -116,19 +116,8 @@ def measure(stage: Stage, seconds: float, rounds: int, console: Console) -> tupl
             progress.advance(bar)
             for case in cases:
                 for connections, samples in ((1, one), (16, many)):
-                    seed = turn * 100 + connections
-                    samples[case.name].append(
-                        run(
-                            stage.folder,
-                            case.server.url,
-                            case.path,
-                            text=case.text,
-                            seconds=seconds,
-                            connections=connections,
-                            seed=seed,
-                            process=case.measured,
-                        )
-                    )
+                    if (case.name, connections) != ("hit-semantic", 16):
+                        samples[case.name].append(_round(stage, case, seconds, connections, turn))
                     progress.advance(bar)
     embedder.close()
     _verify(cases)
@@ -149,6 +138,21 @@ def _costward(stage: Stage, name: str) -> Server:
 def _warm(stage: Stage, server: Server, text: str, seconds: float) -> None:
     """Fill the cache with the one question, and let every path run once."""
     run(stage.folder, server.url, CHAT, text=text, seconds=seconds / 2, connections=1, seed=1, process=None)
+
+
+def _round(stage: Stage, case: Case, seconds: float, connections: int, turn: int) -> Sample:
+    """Sixteen at once are no measure of `hit-semantic`: one that the embedder's queue makes late is answered by the
+    provider and stored, and the same words are an exact hit from then on."""
+    return run(
+        stage.folder,
+        case.server.url,
+        case.path,
+        text=case.text,
+        seconds=seconds,
+        connections=connections,
+        seed=turn * 100 + connections,
+        process=case.measured,
+    )
 
 
 def _verify(cases: list[Case]) -> None:
@@ -180,7 +184,7 @@ async def _embed(embedder: OnnxEmbedder, times: int = 300) -> Sample:
 
 def _result(case: Case, one: list[Sample], many: list[Sample]) -> Result:
     rss = case.measured.memory_info().rss / 1e6 if case.measured else 0.0
-    return _summary(case.name, one, rss, statistics.median(sample.rps for sample in many))
+    return _summary(case.name, one, rss, statistics.median(sample.rps for sample in many) if many else None)
 
 
 def _summary(name: str, samples: list[Sample], rss: float, rps16: float | None) -> Result:
