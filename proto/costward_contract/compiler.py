@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from costward_contract import policy as p
@@ -90,9 +90,10 @@ def _policy(policy: p.CostPolicy) -> s.Policy:
 
 
 def _epoch(cache: s.CachePolicy, identity: s.Identity, models: tuple[s.Rung, ...], aliases: tuple[s.Alias, ...]) -> str:
-    """16 hex digits: 64 bits tell apart any number of edits that one policy will ever see."""
+    """16 hex digits: 64 bits tell apart any number of edits that one policy will ever see. The mode is not among the
+    parts: what was gathered in Observe is what Enforce begins with."""
     parts = [
-        asdict(cache),
+        asdict(replace(cache, mode="Observe")),
         asdict(identity),
         [asdict(model) for model in models],
         [asdict(alias) for alias in aliases],

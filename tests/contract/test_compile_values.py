@@ -99,6 +99,7 @@ def test_the_cache_epoch_follows_what_answers_depend_on() -> None:
         changed("spec.priority", 8),
         changed("spec.owner.team", "other"),
         changed("spec.routing.mode", "Observe"),
+        changed("spec.cache.mode", "Observe"),
         changed("metadata.generation", 4),
         changed("spec.identity.user.trustedFrom", ["web", "web"]),
     ]
