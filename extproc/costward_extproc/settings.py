@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from costward_extproc.core.identity import Workload
+from costward_extproc.core.means import LEASE_S
 from costward_extproc.errors import SettingsError
 
 T = TypeVar("T")
@@ -19,7 +20,6 @@ LOCAL = Workload("local", "default", "local")
 """Whom all traffic belongs to in local mode, where there is one app."""
 
 ADMIN_PORT = 0
-LEASE_S = 60.0
 DEADLINE_S = 0.2
 
 _SOCKET_BYTES = 107

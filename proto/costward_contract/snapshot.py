@@ -97,6 +97,10 @@ class FixedThreshold:
     ppm: int
     """Cosine similarity from which a guarded neighbour may be served, in parts per million."""
 
+    @property
+    def cosine(self) -> float:
+        return self.ppm / 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class CachePolicy:

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 from costward_cli.envoy import envoy_binary
+from costward_cli.ports_free import free_port
 from costward_contract.wiring import EnvoySpec, Upstream, envoy_bootstrap
 
 ANSWER = {
@@ -140,13 +141,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def accepts(port: int) -> bool:

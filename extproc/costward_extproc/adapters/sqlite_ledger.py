@@ -17,11 +17,8 @@ from costward_extproc.adapters.ledger_tables import LEDGER_SCHEMA, Counter
 from costward_extproc.adapters.sqlite_thread import Database, StoreThread
 from costward_extproc.adapters.standings import Standings
 from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Reservation, Settlement
+from costward_extproc.core.means import LEASE_S
 from costward_extproc.errors import StoreFailure
-
-LEASE_S = 60.0
-"""A dead process blocks its callers' caps for at most a minute; renewed four times in it, so that a live exchange is
-taken for dead only after three flushes in a row have failed."""
 
 SWEEP_S = 1.0
 """A lease that ran out stands in the way of others until it is swept, and what was seen of a stream is lost by a kill

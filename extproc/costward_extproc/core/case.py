@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from costward_contract.snapshot import Policy, Snapshot
+from costward_contract.snapshot import LadderStep, Policy, Snapshot
 
 from costward_extproc.cache.entries import Vector
 from costward_extproc.core.caps import Reached
@@ -86,6 +86,16 @@ class Case:
 
     def warned(self, code: str) -> Case:
         return self if code in self.warnings else evolve(self, warnings=(*self.warnings, code))
+
+    @property
+    def step(self) -> LadderStep | None:
+        """The ladder step in force."""
+        return self.reached.step if self.reached else None
+
+    @property
+    def asks_for_usage(self) -> bool:
+        """Whether we ask a stream for its usage, which its client did not, and so take it out again."""
+        return self.asked is not None and self.asked.stream and not self.asked.include_usage
 
     @property
     def policy(self) -> Policy:

@@ -17,7 +17,6 @@ from costward_extproc.dialects.base import Asked
 
 _MAX_AGE = re.compile(r"max-age\s*=\s*\"?(\d{1,9})")
 _PORT = re.compile(r":\d+$")
-_PPM = 1_000_000
 
 
 def slot_of(case: Case) -> tuple[Slot | None, CacheNote]:
@@ -96,7 +95,7 @@ def best(
     case: Case, asked: Asked, semantic: FixedThreshold, neighbours: tuple[Neighbour, ...], at: float
 ) -> tuple[Neighbour | None, CacheNote]:
     """The nearest neighbour that may serve, else a note of why none did. Guards are asked only above the threshold."""
-    threshold = semantic.ppm / _PPM
+    threshold = semantic.cosine
     note = case.cache
     for neighbour in neighbours:
         if neighbour.score < threshold:
@@ -121,5 +120,5 @@ def found(case: Case, entry: Entry, score: float | None) -> CacheNote:
         partition=entry.partition,
         entry=entry.id,
         score=score,
-        threshold=semantic.ppm / _PPM if semantic and score is not None else None,
+        threshold=semantic.cosine if semantic and score is not None else None,
     )

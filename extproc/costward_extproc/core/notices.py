@@ -97,7 +97,7 @@ def _capped_headers(case: Case, charge: Charge, spent: bool) -> _Headers:
 
 
 def _message_step(case: Case) -> LadderStep | None:
-    step = case.reached.step if case.reached else None
+    step = case.step
     return step if step is not None and step.action == "Message" else None
 
 

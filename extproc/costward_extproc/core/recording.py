@@ -66,7 +66,7 @@ def record_of(
         cache=evolve(case.cache, stored=stored) if stored else case.cache,
         route=case.plan.route if case.plan else NO_ROUTE,
         inputs=_inputs(case),
-        caps=caps.notes(case.charges if standings else (), standings, case.reached.step if case.reached else None),
+        caps=caps.notes(case.charges if standings else (), standings, case.step),
         attempts=(Attempt(sent, status),) if went_upstream else (),
         usage=usage,
         price_source=quote.source if quote else None,

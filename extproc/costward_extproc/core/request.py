@@ -124,7 +124,7 @@ def _judge(case: Case, results: dict[str, Result], at: float) -> Step:
         case = case.warned("ledger-unavailable")
         if _fails_closed(case):
             return _ledger_down(case, at)
-    step = case.reached.step if case.reached else None
+    step = case.step
     if case.reached is not None and step is not None and step.action == "Message":
         return _refuse(case, case.reached.charge, case.reached.standing, "cap-spent", at)
     case = _planned(case, step)
@@ -159,7 +159,7 @@ def _with_vector(case: Case, value: Result, at: float) -> Step:
     semantic = case.policy.cache.semantic
     if case.slot is None or not case.slot.lookup or semantic is None:
         return _reserve(case, at)
-    at_least = min(semantic.ppm / 1_000_000, NEAR_MISS)
+    at_least = min(semantic.cosine, NEAR_MISS)
     return Searching(case), (FindNear(case.slot.partition, value.vector, NEIGHBOURS, at_least),)
 
 
@@ -222,8 +222,7 @@ def _send(case: Case, at: float) -> Step:
 
 def _named(case: Case) -> Case:
     """The decision and its reason, as the caller sees them."""
-    chosen = case.plan
-    step = case.reached.step if case.reached else None
+    chosen, step = case.plan, case.step
     if chosen is None:
         return case
     if chosen.degraded:
@@ -241,10 +240,10 @@ def _rewritten(case: Case) -> bytes | None:
     """The changed body; None where every byte stays."""
     if case.asked is None or case.plan is None:
         return None
-    ask_usage = case.asked.stream and not case.asked.include_usage
-    if not case.plan.rewrite and not ask_usage:
+    if not case.plan.rewrite and not case.asks_for_usage:
         return None
-    return case.frame.dialect.rewrite(case.asked, case.plan.model if case.plan.rewrite else None, ask_usage)
+    model = case.plan.model if case.plan.rewrite else None
+    return case.frame.dialect.rewrite(case.asked, model, case.asks_for_usage)
 
 
 def _refuse(case: Case, charge: Charge, standing: Standing, reason: str, at: float) -> Step:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from costward_extproc.core import notices, spending
-from costward_extproc.core.case import Case
 from costward_extproc.core.events import Effect, PassChunk, PassHeaders, Renew, ResponseBody, ResponseHeaders
 from costward_extproc.core.evolve import evolve
 from costward_extproc.core.money import Usage, cost
@@ -28,7 +27,7 @@ def on_headers(state: Upstream, event: ResponseHeaders) -> Step:
         first_byte_at=event.at,
         transcript=Transcript(case.means.answer_limit),
         ended=event.end,
-        strip=streamed and encoding == "identity" and _we_asked_for_usage(case),
+        strip=streamed and encoding == "identity" and case.asks_for_usage,
         renewed_at=event.at,
     )
     model = case.plan.model if case.plan else None
@@ -47,10 +46,6 @@ def on_body(state: Responding, event: ResponseBody) -> Step:
         state = evolve(state, renewed_at=event.at)
         effects.append(Renew(state.case.frame.id, _seen(state)))
     return state, tuple(effects)
-
-
-def _we_asked_for_usage(case: Case) -> bool:
-    return case.asked is not None and case.asked.stream and not case.asked.include_usage
 
 
 def _seen(state: Responding) -> int:
