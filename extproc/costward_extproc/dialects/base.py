@@ -21,7 +21,7 @@ class Asked:
     model: str
     stream: bool
     include_usage: bool
-    """The client asked for the stream's usage chunk itself."""
+    """A stream tells its usage without our asking: the client asked itself, or the dialect always says it."""
     last_user_text: str | None
     """The only part that may match by meaning; None where the request does not end in plain user text."""
     agent_turn: bool
@@ -34,6 +34,13 @@ class Asked:
     """Input tokens that no text shows: message framing and images."""
     uncacheable: str | None
     """Why no tier may serve this; None where one may."""
+    pinned: str | None = None
+    """Why no other model may be put in (signed thinking in the history, a model named by the path); None where one
+    may."""
+    user: str | None = None
+    """Whom the body names as the caller's own user; as trustworthy as the caller."""
+    session: str | None = None
+    """The conversation that the body names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,8 @@ class Dialect(Protocol):
     @property
     def name(self) -> str: ...
 
-    def read_request(self, body: bytes) -> Asked:
-        """Raises strict_json.Unreadable."""
+    def read_request(self, body: bytes, model: str | None = None) -> Asked:
+        """`model`: where the path names it, as Azure's deployments do. Raises strict_json.Unreadable."""
         ...
 
     def prompt_text(self, asked: Asked) -> str:
@@ -89,7 +96,9 @@ class Dialect(Protocol):
         event that may be that chunk is held."""
         ...
 
-    def read_answer(self, body: bytes, streamed: bool, asked: Asked | None) -> Reading: ...
+    def read_answer(self, body: bytes, streamed: bool, asked: Asked | None) -> Reading:
+        """An answer, whole or cut at any byte. Never raises."""
+        ...
 
     def render_answer(self, answer: bytes, asked: Asked, id: str, created: int) -> Rendered:
         """A stored answer as this caller asked for it: JSON or a stream."""
@@ -99,4 +108,6 @@ class Dialect(Protocol):
         """Our own words as an answer of the model."""
         ...
 
-    def render_error(self, message: str, type: str, code: str, details: Mapping[str, object]) -> Rendered: ...
+    def render_error(self, message: str, type: str, code: str, details: Mapping[str, object]) -> Rendered:
+        """Our refusal as the provider's own error; `type` and `code` are OpenAI's words, which a codec translates."""
+        ...

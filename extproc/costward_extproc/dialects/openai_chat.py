@@ -53,10 +53,10 @@ class OpenAIChat:
 
     name = "openai.chat"
 
-    def read_request(self, body: bytes) -> Asked:
+    def read_request(self, body: bytes, model: str | None = None) -> Asked:
         document = strict_json.loads(body)
-        model, messages = document.get("model"), _conversation(document.get("messages"))
-        if not isinstance(model, str) or not model or not messages or not _is_encodable(model):
+        named, messages = model or document.get("model"), _conversation(document.get("messages"))
+        if not isinstance(named, str) or not named or not messages or not _is_encodable(named):
             raise Unreadable("not-chat")
         text = _last_user_text(messages)
         tools = document.get("tools") or document.get("functions") or []
@@ -64,7 +64,7 @@ class OpenAIChat:
         return Asked(
             body=body,
             document=document,
-            model=model,
+            model=named,
             stream=document.get("stream") is True,
             include_usage=isinstance(options, dict) and options.get("include_usage") is True,
             last_user_text=text,
@@ -75,6 +75,8 @@ class OpenAIChat:
             tools=len(tools) if isinstance(tools, list) else 0,
             flat_tokens=3 + _TOKENS_PER_MESSAGE * len(messages) + _TOKENS_PER_IMAGE * _images(messages),
             uncacheable="large-body" if len(body) > _LARGE_BYTES else _uncacheable(document, text),
+            pinned="model-in-path" if model else None,
+            user=_string(document.get("safety_identifier")) or _string(document.get("user")),
         )
 
     def prompt_text(self, asked: Asked) -> str:
@@ -209,6 +211,10 @@ def _is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _string(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _positive(value: object) -> int | None:
