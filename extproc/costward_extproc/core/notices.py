@@ -60,7 +60,7 @@ def capped(case: Case, charge: Charge, standing: Standing) -> Answer:
         rendered = dialect.render_text(text, case.asked, case.frame.id, int(case.frame.at))
         return Answer(200, (("content-type", rendered.content_type), *headers), rendered.body, case.reason)
     code = "budget_exceeded" if spent else "budget_reserved"
-    rendered = dialect.render_error(text, "insufficient_quota", code, _details(case, charge, standing))
+    rendered = dialect.render_error(text, "insufficient_quota", code, _details(case, charge, standing), case.frame.id)
     return Answer(429, (("content-type", rendered.content_type), *headers), rendered.body, case.reason)
 
 
@@ -81,7 +81,7 @@ def ledger_down(case: Case) -> Answer:
     """The tier fails closed and the ledger cannot say where the caller stands."""
     text = "Spending cannot be checked right now and this plan does not go on unchecked. Try again in a moment."
     details = {"policy": case.policy.ref, "owner": case.policy.owner.team}
-    rendered = case.frame.dialect.render_error(text, "server_error", "ledger_unavailable", details)
+    rendered = case.frame.dialect.render_error(text, "server_error", "ledger_unavailable", details, case.frame.id)
     headers = (("content-type", rendered.content_type), ("retry-after", str(_RESERVED_RETRY_S)), *common(case, None))
     return Answer(503, headers, rendered.body, case.reason)
 

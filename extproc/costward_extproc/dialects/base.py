@@ -56,6 +56,8 @@ class Reading:
     """What the caller got, for an estimate where `usage` is None. Never logged."""
     storable: bytes | None = None
     """The whole answer as the dialect's non-stream JSON; None where it must not be stored."""
+    output_final: bool = True
+    """False: `usage` has the input, but its output is not the last word: what came is estimated from `text_seen`."""
     failed: bool = False
     """An error came in place of the answer or in its middle."""
 
@@ -108,6 +110,7 @@ class Dialect(Protocol):
         """Our own words as an answer of the model."""
         ...
 
-    def render_error(self, message: str, type: str, code: str, details: Mapping[str, object]) -> Rendered:
-        """Our refusal as the provider's own error; `type` and `code` are OpenAI's words, which a codec translates."""
+    def render_error(self, message: str, type: str, code: str, details: Mapping[str, object], id: str = "") -> Rendered:
+        """Our refusal as the provider's own error; `type` and `code` are OpenAI's words, which a codec translates. `id`
+        is the exchange's, for dialects whose errors name one."""
         ...

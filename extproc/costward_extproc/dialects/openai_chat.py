@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from costward_extproc.core import sse
-from costward_extproc.dialects import openai_chat_answer, openai_chat_render, strict_json
+from costward_extproc.dialects import openai_chat_answer, openai_chat_render, reading, strict_json
 from costward_extproc.dialects.base import Asked, Reading, Rendered
 from costward_extproc.dialects.strict_json import Unreadable
 
@@ -36,16 +36,8 @@ _TOKENS_PER_IMAGE = 1_105
 """A 2,048 by 4,096 picture at high detail by the provider's tiling rule, the dearest that the rule allows."""
 
 
-_MOST_OUTPUT_TOKENS = 10_000_000
-"""Ten times what any model writes in one answer: a caller's larger number must not become an amount of money that no
-ledger can hold, because what the ledger cannot hold it cannot refuse."""
 _MOST_CHOICES = 128
 """What the API accepts for `n`."""
-
-
-_LARGE_BYTES = 256 * 1024
-"""A request this large is hardly ever repeated to the letter, and hashing its context costs more than a look is
-worth."""
 
 
 class OpenAIChat:
@@ -55,8 +47,8 @@ class OpenAIChat:
 
     def read_request(self, body: bytes, model: str | None = None) -> Asked:
         document = strict_json.loads(body)
-        named, messages = model or document.get("model"), _conversation(document.get("messages"))
-        if not isinstance(named, str) or not named or not messages or not _is_encodable(named):
+        named, messages = model or document.get("model"), reading.conversation(document.get("messages"))
+        if not isinstance(named, str) or not named or not messages or not reading.is_encodable(named):
             raise Unreadable("not-chat")
         text = _last_user_text(messages)
         tools = document.get("tools") or document.get("functions") or []
@@ -69,27 +61,28 @@ class OpenAIChat:
             include_usage=isinstance(options, dict) and options.get("include_usage") is True,
             last_user_text=text,
             agent_turn=bool(tools) or any(_is_tool_turn(message) for message in messages),
-            max_output=_limit(document.get("max_completion_tokens")) or _limit(document.get("max_tokens")),
-            choices=min(_positive(document.get("n")) or 1, _MOST_CHOICES),
+            max_output=reading.output_limit(document.get("max_completion_tokens"))
+            or reading.output_limit(document.get("max_tokens")),
+            choices=min(reading.positive(document.get("n")) or 1, _MOST_CHOICES),
             messages=len(messages),
             tools=len(tools) if isinstance(tools, list) else 0,
             flat_tokens=3 + _TOKENS_PER_MESSAGE * len(messages) + _TOKENS_PER_IMAGE * _images(messages),
-            uncacheable="large-body" if len(body) > _LARGE_BYTES else _uncacheable(document, text),
+            uncacheable="large-body" if len(body) > reading.LARGE_BYTES else _uncacheable(document, text),
             pinned="model-in-path" if model else None,
-            user=_string(document.get("safety_identifier")) or _string(document.get("user")),
+            user=reading.string(document.get("safety_identifier")) or reading.string(document.get("user")),
         )
 
     def prompt_text(self, asked: Asked) -> str:
         texts = [text for message in asked.document["messages"] for text in _texts(message)]
         schemas = (asked.document.get(name) for name in ("tools", "functions", "response_format"))
-        texts.extend(_dump(schema) for schema in schemas if schema)
+        texts.extend(reading.dump(schema) for schema in schemas if schema)
         return "\n".join(texts)
 
     def context(self, asked: Asked) -> bytes:
         document = {name: value for name, value in asked.document.items() if name not in _NOT_CONTEXT}
         *earlier, last = document["messages"]
         document["messages"] = [*earlier, _without_text(last)]
-        return _dump(document).encode()
+        return reading.dump(document).encode()
 
     def opening(self, asked: Asked) -> bytes:
         opening = []
@@ -97,7 +90,7 @@ class OpenAIChat:
             opening.append(message)
             if message.get("role") == "user":
                 break
-        return _dump(opening).encode()
+        return reading.dump(opening).encode()
 
     def rewrite(self, asked: Asked, model: str | None, ask_usage: bool) -> bytes:
         body = asked.body
@@ -129,16 +122,9 @@ class OpenAIChat:
         completion = openai_chat_render.completion_of(text, asked.model)
         return openai_chat_render.answer(completion, asked.stream, asked.include_usage, f"chatcmpl-{id}", created)
 
-    def render_error(self, message: str, type: str, code: str, details: Mapping[str, object]) -> Rendered:
+    def render_error(self, message: str, type: str, code: str, details: Mapping[str, object], id: str = "") -> Rendered:
         error = {"message": message, "type": type, "param": None, "code": code, "details": dict(details)}
         return Rendered("application/json", json.dumps({"error": error}).encode())
-
-
-def _conversation(messages: object) -> list[dict[str, Any]]:
-    """Empty where `messages` is not a list of objects alone."""
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-        return []
-    return messages
 
 
 def _last_user_text(messages: Sequence[Mapping[str, Any]]) -> str | None:
@@ -177,7 +163,7 @@ def _texts(message: Mapping[str, Any]) -> Iterator[str]:
         yield content
     yield from (part["text"] for part in _parts(content) if isinstance(part.get("text"), str))
     if message.get("tool_calls"):
-        yield _dump(message["tool_calls"])
+        yield reading.dump(message["tool_calls"])
 
 
 def _images(messages: Sequence[Mapping[str, Any]]) -> int:
@@ -191,9 +177,9 @@ def _is_tool_turn(message: Mapping[str, Any]) -> bool:
 def _uncacheable(document: Mapping[str, Any], text: str | None) -> str | None:
     if text is None:
         return "no-user-text"
-    if not text.isascii() and not _is_encodable(text):
+    if not reading.is_encodable(text):
         return "lone-surrogate"
-    if (_positive(document.get("n")) or 1) > 1:
+    if (reading.positive(document.get("n")) or 1) > 1:
         return "several-choices"
     if document.get("logprobs"):
         return "logprobs"
@@ -203,31 +189,6 @@ def _uncacheable(document: Mapping[str, Any], text: str | None) -> str | None:
     if document.get("audio") or document.get("web_search_options") is not None:
         return "changing-answer"
     return None
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _string(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _positive(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
-
-
-def _limit(value: object) -> int | None:
-    tokens = _positive(value)
-    return None if tokens is None else min(tokens, _MOST_OUTPUT_TOKENS)
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def _ask_for_usage(body: bytes, document: Mapping[str, Any]) -> bytes:

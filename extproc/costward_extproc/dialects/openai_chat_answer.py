@@ -12,12 +12,10 @@ import orjson
 
 from costward_extproc.core import sse
 from costward_extproc.core.money import Usage
+from costward_extproc.dialects import reading
 from costward_extproc.dialects.base import Reading
 
 _NATURAL_FINISH = "stop"
-_MOST_TOKENS = 10**9
-"""Beyond any model: a provider's nonsense must not become an amount that no ledger holds."""
-
 _LONGEST_USAGE_EVENT = 16 * 1024
 """Bytes, thirty times a usage chunk with all its details. A longer event flows on: holding it back could take any
 amount of memory, and of the caller's time."""
@@ -30,7 +28,7 @@ def is_usage_chunk(event: bytes) -> bool:
     """The extra chunk that `include_usage` brings: usage, and no choices."""
     if b'"usage"' not in event or len(event) > _LONGEST_USAGE_EVENT:
         return False
-    chunk = _object(sse.data_of(event))
+    chunk = reading.object_of(sse.data_of(event))
     return chunk is not None and chunk.get("choices") == [] and isinstance(chunk.get("usage"), dict)
 
 
@@ -54,18 +52,18 @@ def may_become_usage_chunk(rest: bytes) -> bool:
 
 def read_whole(body: bytes) -> Reading:
     """A non-stream answer."""
-    document = _object(body)
+    document = reading.object_of(body)
     if document is None:
         return Reading()
     if "error" in document and "choices" not in document:
         return Reading(failed=True, usage=_usage(document.get("usage")))
-    choices = _dicts(document.get("choices"))
+    choices = reading.dicts(document.get("choices"))
     messages = [choice.get("message") or {} for choice in choices]
     return Reading(
         usage=_usage(document.get("usage")),
-        model=_string(document.get("model")),
+        model=reading.string(document.get("model")),
         complete=bool(choices),
-        text_seen="".join(text for message in _dicts(messages) for text in _spoken(message)),
+        text_seen="".join(text for message in reading.dicts(messages) for text in _spoken(message)),
         storable=body if _is_storable(document, choices) else None,
     )
 
@@ -76,7 +74,7 @@ def read_stream(body: bytes) -> Reading:
     for data in sse.data_in(body):
         if data == b"[DONE]":
             answer.done = True
-        elif (chunk := _object(data)) is not None:
+        elif (chunk := reading.object_of(data)) is not None:
             answer.add(chunk)
     return answer.reading()
 
@@ -106,7 +104,7 @@ class _Assembly:
         for name, value in chunk.items():
             if name not in _NOT_HEAD and value is not None:
                 self.head.setdefault(name, value)
-        for part in _dicts(chunk.get("choices")):
+        for part in reading.dicts(chunk.get("choices")):
             self._add_choice(part)
 
     def _add_choice(self, part: Mapping[str, Any]) -> None:
@@ -156,7 +154,7 @@ class _Assembly:
         storable = self.done and not self.failed and not self.lossy and _is_storable(document, choices)
         return Reading(
             usage=self.usage,
-            model=_string(self.head.get("model")),
+            model=reading.string(self.head.get("model")),
             complete=self.done and bool(choices) and not self.failed,
             text_seen="".join(text for index in sorted(self.seen) for text in self.seen[index]),
             storable=orjson.dumps(document) if storable else None,
@@ -166,8 +164,8 @@ class _Assembly:
 
 def _spoken(message: Mapping[str, Any]) -> Iterator[str]:
     """What the provider counts as output of a message or of a piece of one."""
-    calls = [call.get("function") for call in _dicts(message.get("tool_calls"))]
-    functions = _dicts([*calls, message.get("function_call")])
+    calls = [call.get("function") for call in reading.dicts(message.get("tool_calls"))]
+    functions = reading.dicts([*calls, message.get("function_call")])
     said = [message.get(name) for name in _SPOKEN]
     said += [function.get(name) for function in functions for name in ("name", "arguments")]
     yield from (text for text in said if isinstance(text, str))
@@ -189,32 +187,9 @@ def _usage(raw: object) -> Usage | None:
         return None
     prompt, completion = raw.get("prompt_tokens_details"), raw.get("completion_tokens_details")
     return Usage(
-        input=_count(raw, "prompt_tokens"),
-        output=_count(raw, "completion_tokens"),
-        cached_input=_count(prompt, "cached_tokens"),
-        cache_write=_count(prompt, "cache_write_tokens"),
-        reasoning=_count(completion, "reasoning_tokens"),
+        input=reading.count(raw, "prompt_tokens"),
+        output=reading.count(raw, "completion_tokens"),
+        cached_input=reading.count(prompt, "cached_tokens"),
+        cache_write=reading.count(prompt, "cache_write_tokens"),
+        reasoning=reading.count(completion, "reasoning_tokens"),
     )
-
-
-def _count(raw: object, name: str) -> int:
-    value = raw.get(name) if isinstance(raw, dict) else None
-    return min(max(value, 0), _MOST_TOKENS) if isinstance(value, int) else 0
-
-
-def _object(data: bytes | None) -> dict[str, Any] | None:
-    if not data:
-        return None
-    try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _dicts(value: object) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _string(value: object) -> str | None:
-    return value if isinstance(value, str) else None

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import orjson
 
+from costward_extproc.dialects import writing
 from costward_extproc.dialects.base import Rendered
-
-_PIECES = re.compile(r"\s*\S+|\s+$", re.DOTALL)
-"""Words with the space before them: about the size of the pieces that providers stream; joined they are the text."""
-
-_PLACE = "\u0000piece"
-"""Where a piece goes in the one chunk that all pieces share; no provider's member holds a zero character."""
 
 
 def completion_of(text: str, model: str) -> bytes:
@@ -38,8 +32,7 @@ def _stream(document: dict[str, Any], include_usage: bool) -> bytes:
     content = message.pop("content")
     opening = {"role": message.pop("role", "assistant"), "content": "", **message}
     chunks = [_event(_chunk(document, opening, None, include_usage))]
-    before, after = _event(_chunk(document, {"content": _PLACE}, None, include_usage)).split(orjson.dumps(_PLACE))
-    chunks += [before + orjson.dumps(piece) + after for piece in _PIECES.findall(content)]
+    chunks += writing.pieces(_event(_chunk(document, {"content": writing.PLACE}, None, include_usage)), content)
     chunks.append(_event(_chunk(document, {}, choice["finish_reason"], include_usage)))
     if include_usage:
         chunks.append(_event({**_head(document), "choices": [], "usage": document.get("usage")}))

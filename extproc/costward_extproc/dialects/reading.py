@@ -1,0 +1,82 @@
+"""What every codec needs to read JSON that callers and providers wrote: nothing in it can be relied on.
+
+Each function gives a plain value, or the absence of one where the JSON holds something else. None of them raises.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+MOST_TOKENS = 10**9
+"""Beyond any model: a provider's nonsense must not become an amount that no ledger holds."""
+
+MOST_OUTPUT_TOKENS = 10_000_000
+"""Ten times what any model writes in one answer: a caller's larger number must not become an amount of money that no
+ledger can hold, because what the ledger cannot hold it cannot refuse."""
+
+LARGE_BYTES = 256 * 1024
+"""A request this large is hardly ever repeated to the letter, and hashing its context costs more than a look is
+worth."""
+
+
+def string(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def positive(value: object) -> int | None:
+    """True is no number here, although Python says so."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def output_limit(value: object) -> int | None:
+    """Tokens that a request allows its answer, within reason."""
+    tokens = positive(value)
+    return None if tokens is None else min(tokens, MOST_OUTPUT_TOKENS)
+
+
+def count(raw: object, name: str) -> int:
+    """Tokens by this name in a usage object: 0 where it is missing, odd or negative."""
+    value = raw.get(name) if isinstance(raw, dict) else None
+    return min(max(value, 0), MOST_TOKENS) if isinstance(value, int) else 0
+
+
+def dicts(value: object) -> list[dict[str, Any]]:
+    """The objects of a list; empty for whatever is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def conversation(messages: object) -> list[dict[str, Any]]:
+    """Empty where `messages` is not a list of objects alone."""
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+        return []
+    return messages
+
+
+def object_of(data: bytes | None) -> dict[str, Any] | None:
+    """The JSON object in an answer or in an event of a stream."""
+    if not data:
+        return None
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def is_encodable(text: str) -> bool:
+    """False with half of a surrogate pair in it, which JSON may spell and UTF-8 may not."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def dump(value: object) -> str:
+    """Canonical JSON: equal values give equal text, whatever the order of their members."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
