@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from costward_contract.wiring import EnvoySpec, Upstream
-from costward_extproc.dialects.registry import dialect_of
+from costward_extproc.dialects.registry import endpoint_of
 
 from tests.fakes.echo_upstream import echo_app, serving
 from tests.fakes.fake_data_plane import FakeDataPlane
@@ -93,7 +93,8 @@ async def test_a_spelling_that_passes_is_read_as_the_llm_call_that_it_is() -> No
             before = len(line.data_plane.streams)
             status = await line.status(spelling)
             paths = [stream.header(":path") or "" for stream in line.data_plane.streams[before:]]
-            if status != 200 or [dialect_of("POST", path) is not None for path in paths] != [True]:
+            endpoints = [endpoint_of("POST", path) for path in paths]
+            if status != 200 or [endpoint and endpoint.kind for endpoint in endpoints] != ["chat"]:
                 unseen.append((spelling, status, paths))
     assert unseen == []
 

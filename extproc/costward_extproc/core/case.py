@@ -37,6 +37,8 @@ class Frame:
     dialect: Dialect
     headers: Headers
     means: Means
+    model: str | None = None
+    """Where the path names it, as Azure's deployments do."""
 
 
 @dataclass(frozen=True, slots=True)

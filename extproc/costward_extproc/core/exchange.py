@@ -33,7 +33,7 @@ from costward_extproc.core.headers import hop_headers
 from costward_extproc.core.identity import Workload, governing, identify
 from costward_extproc.core.means import Means
 from costward_extproc.core.states import Arriving, Finished, Receiving, Responding, State, Step, Upstream
-from costward_extproc.dialects.registry import dialect_of
+from costward_extproc.dialects.registry import endpoint_of
 
 
 def begin(id: str, snapshot: Snapshot, workload: Workload, means: Means) -> State:
@@ -62,12 +62,14 @@ def _on_headers(state: State, event: RequestHeaders) -> Step:
     if not isinstance(state, Arriving):
         return state, (LetGo(),)
     headers = event.headers
-    dialect = dialect_of(headers.get(":method", ""), headers.get(":path", ""))
+    endpoint = endpoint_of(headers.get(":method", ""), headers.get(":path", ""))
     policy = governing(state.snapshot, state.workload)
-    if dialect is None or policy is None:
+    if endpoint is None or endpoint.dialect is None or policy is None:
         return Finished(), (LetGo(),)
     caller = identify(headers, state.workload, policy, state.means.digest_key)
-    frame = Frame(state.id, event.at, state.snapshot, policy, caller, dialect, headers, state.means)
+    frame = Frame(
+        state.id, event.at, state.snapshot, policy, caller, endpoint.dialect, headers, state.means, endpoint.model
+    )
     length = _declared_length(headers)
     if length > state.means.body_limit:
         return request.consult_unread(frame, length, event.at)

@@ -97,7 +97,7 @@ def _read(frame: Frame, body: bytes) -> Case:
     try:
         if media != "application/json":
             raise Unreadable("content-type")
-        asked = frame.dialect.read_request(body)
+        asked = frame.dialect.read_request(body, frame.model)
     except Unreadable as problem:
         return _unreadable(frame, problem.reason, len(body))
     tokens = spending.counted(frame.dialect.prompt_text(asked), frame.means) + asked.flat_tokens
