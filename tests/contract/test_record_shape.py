@@ -60,7 +60,7 @@ PARTS = {
         "exact_key",
         "neighbour_scores",
     },
-    "usage": {"input", "output", "cached_input", "cache_write", "reasoning", "estimated"},
+    "usage": {"input", "output", "cached_input", "cache_write", "cache_write_1h", "reasoning", "estimated"},
     "timings": {"decided", "first_byte", "ended"},
 }
 

@@ -26,10 +26,11 @@ logger = logging.getLogger(__name__)
 CHILD_SECONDS = 30
 """The child takes under a second; a machine so busy that it takes half a minute gets the library in this process."""
 
-_FIELDS = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
+_FIELDS = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok", "cache_write_1h_mtok")
 
 _Level = tuple[int, list[int]]
-"""Beyond how many input tokens it holds; µ$ per million tokens of input, output, cached input and cache write."""
+"""Beyond how many input tokens it holds; µ$ per million tokens of input, output, cached input, and cache writes for
+minutes and for an hour."""
 
 Clause = Sequence[Any]
 """`[kind, text]` or `[kind, [clauses]]`: how the catalogue recognises names."""
@@ -133,7 +134,8 @@ def _prices_in_force(model: ModelInfo, at: datetime) -> Iterator[ModelPrice]:
 
 
 def _levels(price: ModelPrice) -> list[_Level] | None:
-    values = [getattr(price, field) for field in _FIELDS]
+    # Only those fields exist that the model has a price for.
+    values = [getattr(price, field, None) for field in _FIELDS]
     starts = sorted({tier.start for value in values for tier in getattr(value, "tiers", ())})
     levels = [_level(beyond, values) for beyond in (0, *starts)]
     known = [level for level in levels if level is not None]
@@ -141,11 +143,12 @@ def _levels(price: ModelPrice) -> list[_Level] | None:
 
 
 def _level(beyond: int, values: Sequence[Any]) -> _Level | None:
-    base, output, cached, write = (_micro_dollars(value, beyond) for value in values)
+    base, output, cached, write, hour = (_micro_dollars(value, beyond) for value in values)
     if not base:
         return None
     # Embeddings have no output; cached and written input without a rate of its own is simply input.
-    return beyond, [base, output or base, base if cached is None else cached, write or base]
+    write = write or base
+    return beyond, [base, output or base, base if cached is None else cached, write, hour or write]
 
 
 def _micro_dollars(value: Any, beyond: int) -> int | None:

@@ -108,6 +108,7 @@ def dearest(models: Iterable[Model]) -> Rates:
         output=max(r.output for r in found),
         cached_input=max(r.cached_input for r in found),
         cache_write=max(r.cache_write for r in found),
+        cache_write_1h=max(r.cache_write if r.cache_write_1h is None else r.cache_write_1h for r in found),
     )
 
 

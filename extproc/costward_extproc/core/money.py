@@ -18,12 +18,14 @@ PriceSource = Literal["policy", "catalogue", "ceiling"]
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """µ$ per million tokens. `cached_input` and `cache_write` replace `input` for those tokens."""
+    """µ$ per million tokens. `cached_input` and the cache writes replace `input` for those tokens."""
 
     input: int
     output: int
     cached_input: int
     cache_write: int
+    cache_write_1h: int | None = None
+    """For input that the provider keeps for an hour instead of some minutes; None: it makes no difference."""
     tiers: tuple[tuple[int, Rates], ...] = ()
     """For long contexts, in ascending order: beyond so many input tokens these rates hold for the whole exchange."""
 
@@ -45,7 +47,8 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one exchange. `input` includes `cached_input` and `cache_write`; `output` includes `reasoning`."""
+    """Tokens of one exchange. `input` includes `cached_input` and `cache_write`; `cache_write` includes
+    `cache_write_1h`; `output` includes `reasoning`."""
 
     input: int = 0
     output: int = 0
@@ -53,16 +56,20 @@ class Usage:
     cache_write: int = 0
     reasoning: int = 0
     estimated: bool = False
+    cache_write_1h: int = 0
 
 
 def cost(usage: Usage, rates: Rates) -> MicroUSD:
     """The price of `usage` in µ$, rounded up once."""
     rates = rates.at(usage.input)
     plain = max(usage.input - usage.cached_input - usage.cache_write, 0)
+    hour = min(usage.cache_write_1h, usage.cache_write)
+    hourly = rates.cache_write if rates.cache_write_1h is None else rates.cache_write_1h
     total = (
         plain * rates.input
         + usage.cached_input * rates.cached_input
-        + usage.cache_write * rates.cache_write
+        + (usage.cache_write - hour) * rates.cache_write
+        + hour * hourly
         + usage.output * rates.output
     )
     return MicroUSD(-(-total // _PER_MILLION))

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from costward_extproc.core import sse
 from costward_extproc.core.money import Usage
 from costward_extproc.dialects import reading
@@ -157,7 +155,7 @@ class _Assembly:
             model=reading.string(self.head.get("model")),
             complete=self.done and bool(choices) and not self.failed,
             text_seen="".join(text for index in sorted(self.seen) for text in self.seen[index]),
-            storable=orjson.dumps(document) if storable else None,
+            storable=reading.encoded(document) if storable else None,
             failed=self.failed,
         )
 

@@ -66,6 +66,14 @@ def object_of(data: bytes | None) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
+def encoded(value: object) -> bytes | None:
+    """JSON; None for what was read but cannot be written, such as lists in lists beyond 254 levels."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return None
+
+
 def is_encodable(text: str) -> bool:
     """False with half of a surrogate pair in it, which JSON may spell and UTF-8 may not."""
     if text.isascii():
