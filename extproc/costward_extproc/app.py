@@ -16,7 +16,6 @@ from pathlib import Path
 from subprocess import Popen
 
 import grpc
-from envoy.service.ext_proc.v3.external_processor_pb2_grpc import add_ExternalProcessorServicer_to_server
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
@@ -34,7 +33,7 @@ from costward_extproc.adapters.tokens import SplintrTokens
 from costward_extproc.admin import Admin
 from costward_extproc.core.means import BODY_LIMIT, Means
 from costward_extproc.errors import EmbedderFailure, SettingsError
-from costward_extproc.server import Processor, Services
+from costward_extproc.server import Processor, Services, add_to
 from costward_extproc.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -223,7 +222,7 @@ def _server(socket: Path, processor: Processor, health: HealthServicer) -> grpc.
             ("grpc.so_reuseport", 0),
         ]
     )
-    add_ExternalProcessorServicer_to_server(processor, server)
+    add_to(server, processor)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     server.add_insecure_port(f"unix:{socket}")
     return server

@@ -1,13 +1,14 @@
 """Envoy's ext_proc messages to events and back. The only place that knows the wire types.
 
 Source: envoy/service/ext_proc/v3/external_processor.proto, read with `xds-protos` (upb: about 1 µs to parse).
-Replies that carry no content of their own are built once.
+Replies are handed over serialised: what recurs of them is built once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Literal, TypeAlias
 
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.extensions.filters.http.ext_proc.v3.processing_mode_pb2 import ProcessingMode
@@ -47,9 +48,17 @@ _READ_ALL = ProcessingMode(
     response_body_mode=ProcessingMode.STREAMED,
     response_trailer_mode=ProcessingMode.SKIP,
 )
-_PASS_CHUNK = ProcessingResponse(response_body=BodyResponse())
-_PASS_HEADERS = ProcessingResponse(response_headers=HeadersResponse())
-_GO_UPSTREAM = ProcessingResponse(request_body=BodyResponse())
+_Reply: TypeAlias = Literal["response_headers", "immediate_response"]
+
+
+def _bytes(message: ProcessingResponse) -> bytes:
+    serialised: bytes = message.SerializeToString()
+    return serialised
+
+
+_PASS_CHUNK = _bytes(ProcessingResponse(response_body=BodyResponse()))
+_PASS_HEADERS = _bytes(ProcessingResponse(response_headers=HeadersResponse()))
+_GO_UPSTREAM = _bytes(ProcessingResponse(request_body=BodyResponse()))
 _READ_ANSWER = ProcessingMode(
     request_header_mode=ProcessingMode.SEND,
     response_header_mode=ProcessingMode.SEND,
@@ -58,8 +67,8 @@ _READ_ANSWER = ProcessingMode(
     response_trailer_mode=ProcessingMode.SKIP,
 )
 """As above, but the request's body, if there is one, flows past unseen."""
-_CLEAR_CHUNK = ProcessingResponse(
-    response_body=BodyResponse(response=CommonResponse(body_mutation=BodyMutation(clear_body=True)))
+_CLEAR_CHUNK = _bytes(
+    ProcessingResponse(response_body=BodyResponse(response=CommonResponse(body_mutation=BodyMutation(clear_body=True))))
 )
 
 
@@ -91,7 +100,8 @@ def _headers(values: Iterable[HeaderValue]) -> Headers:
     return headers
 
 
-def reply_of(effect: ReadOn | GoUpstream | Answer | PassHeaders | PassChunk) -> ProcessingResponse:
+def reply_of(effect: ReadOn | GoUpstream | Answer | PassHeaders | PassChunk) -> bytes:
+    """A serialised ProcessingResponse."""
     match effect:
         case ReadOn(remove):
             return _read_on(remove)
@@ -100,7 +110,7 @@ def reply_of(effect: ReadOn | GoUpstream | Answer | PassHeaders | PassChunk) -> 
         case GoUpstream(_, body):
             return _go_upstream(body)
         case PassHeaders(add):
-            return _pass_headers(add)
+            return b"".join([_option("response_headers", name, value) for name, value in add]) or _PASS_HEADERS
         case PassChunk(None):
             return _PASS_CHUNK
         case PassChunk(body):
@@ -110,13 +120,13 @@ def reply_of(effect: ReadOn | GoUpstream | Answer | PassHeaders | PassChunk) -> 
 
 
 @lru_cache(maxsize=256)
-def _read_on(remove: tuple[str, ...], answer_only: bool = False) -> ProcessingResponse:
+def _read_on(remove: tuple[str, ...], answer_only: bool = False) -> bytes:
     common = CommonResponse(header_mutation=HeaderMutation(remove_headers=remove))
     mode = _READ_ANSWER if answer_only else _READ_ALL
-    return ProcessingResponse(request_headers=HeadersResponse(response=common), mode_override=mode)
+    return _bytes(ProcessingResponse(request_headers=HeadersResponse(response=common), mode_override=mode))
 
 
-def _go_upstream(body: bytes | None) -> ProcessingResponse:
+def _go_upstream(body: bytes | None) -> bytes:
     if body is None:
         return _GO_UPSTREAM
     common = CommonResponse(
@@ -124,41 +134,54 @@ def _go_upstream(body: bytes | None) -> ProcessingResponse:
         # A length that no longer fits is request smuggling; without one Envoy sends chunks.
         header_mutation=HeaderMutation(remove_headers=["content-length"]),
     )
-    return ProcessingResponse(request_body=BodyResponse(response=common))
+    return _bytes(ProcessingResponse(request_body=BodyResponse(response=common)))
 
 
-def _pass_headers(add: tuple[tuple[str, str], ...]) -> ProcessingResponse:
-    if not add:
-        return _PASS_HEADERS
-    common = CommonResponse(header_mutation=HeaderMutation(set_headers=_options(add)))
-    return ProcessingResponse(response_headers=HeadersResponse(response=common))
-
-
-def _replaced_chunk(body: bytes) -> ProcessingResponse:
+def _replaced_chunk(body: bytes) -> bytes:
     common = CommonResponse(body_mutation=BodyMutation(body=body))
-    return ProcessingResponse(response_body=BodyResponse(response=common))
+    return _bytes(ProcessingResponse(response_body=BodyResponse(response=common)))
 
 
-def _answer(effect: Answer) -> ProcessingResponse:
-    return ProcessingResponse(
-        immediate_response=ImmediateResponse(
-            status=HttpStatus(code=effect.status),
-            headers=HeaderMutation(set_headers=_options(effect.headers)),
-            body=effect.body,
-            details=f"costward_{effect.reason}",
-        )
-    )
+def _answer(effect: Answer) -> bytes:
+    parts = [_answer_head(effect.status, effect.reason)]
+    parts += [_option("immediate_response", name, value) for name, value in effect.headers]
+    parts.append(_bytes(ProcessingResponse(immediate_response=ImmediateResponse(body=effect.body))))
+    return b"".join(parts)
 
 
-def _options(headers: tuple[tuple[str, str], ...]) -> list[HeaderValueOption]:
-    return [_option(name, value) for name, value in headers]
+@lru_cache(maxsize=256)
+def _answer_head(status: int, reason: str) -> bytes:
+    answer = ImmediateResponse(status=HttpStatus(code=status), details=f"costward_{reason}")
+    return _bytes(ProcessingResponse(immediate_response=answer))
 
 
-@lru_cache(maxsize=2_048)
-def _option(name: str, value: str) -> HeaderValueOption:
-    """Most values recur (decisions, policies, models), and copying a message is a fifth of building it."""
-    return HeaderValueOption(
+def _option(reply: _Reply, name: str, value: str) -> bytes:
+    """A reply that sets one header and nothing else.
+
+    Serialised messages that follow each other are one message, in which lists are joined and inner messages merged
+    (protobuf's encoding guide, "Last One Wins"). So a reply is put together from parts that were serialised once,
+    which takes a tenth of the time that its message does.
+    """
+    raw = value.encode("latin-1", "replace")
+    before, after = _frame(reply, name, len(raw))
+    return before + raw + after
+
+
+@lru_cache(maxsize=1_024)
+def _frame(reply: _Reply, name: str, length: int) -> tuple[bytes, bytes]:
+    """What is around a value of that many bytes; the same for all of them."""
+    place = b"\xff" * length
+    option = HeaderValueOption(
         # `value` would arrive empty: ext_proc reads raw_value.
-        header=HeaderValue(key=name, raw_value=value.encode("latin-1", "replace")),
+        header=HeaderValue(key=name, raw_value=place),
         append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
     )
+    headers = HeaderMutation(set_headers=[option])
+    if reply == "immediate_response":
+        whole = _bytes(ProcessingResponse(immediate_response=ImmediateResponse(headers=headers)))
+    else:
+        common = CommonResponse(header_mutation=headers)
+        whole = _bytes(ProcessingResponse(response_headers=HeadersResponse(response=common)))
+    # From the right: a length may be written with the same byte, and stands before the value.
+    at = whole.rindex(place) if place else len(whole)
+    return whole[:at], whole[at + length :]

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import assert_never
 
 import grpc
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
-from envoy.service.ext_proc.v3.external_processor_pb2_grpc import ExternalProcessorServicer
 
 from costward_extproc import ports
 from costward_extproc.cache.entries import Entry
@@ -44,7 +44,8 @@ from costward_extproc.core.events import (
 )
 from costward_extproc.core.identity import Workload
 from costward_extproc.core.means import Means
-from costward_extproc.core.states import Finished, State, Step
+from costward_extproc.core.states import Finished, State
+from costward_extproc.eager import Started
 from costward_extproc.envoy_messages import event_of, reply_of
 from costward_extproc.errors import PortFailure
 
@@ -57,6 +58,10 @@ loop: what has more is stepped on a thread. The machine is pure, so it does not 
 OPTIONAL_SHARE = 0.5
 """Of the deadline, for what only saves money: cache and embedder. The rest is the ledger's alone, so that a slow cache
 never puts the caps out of reach."""
+
+BOOKING_S = 0.01
+"""How long the accounting of an exchange may wait: longer than a quick caller takes for its next request, which would
+otherwise wait for it, and short beside the second in which a lease notes what was seen. A kill loses what waited."""
 
 _OPTIONAL = (FindExact, Embed, FindNear)
 _OPERATIONS = (*_OPTIONAL, Stand, Reserve)
@@ -81,16 +86,16 @@ class Services:
     """P3: what the request's operations may take together, under any fault."""
 
 
-class Processor(ExternalProcessorServicer):  # type: ignore[misc]  # generated without types
+class Processor:
     """One `Process` call is one exchange."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._closing: set[asyncio.Task[None]] = set()
+        self._books = Books(services)
         self.in_flight = 0
 
     async def Process(  # the name is the proto's
-        self, _messages: object, context: grpc.aio.ServicerContext[ProcessingRequest, object]
+        self, _messages: object, context: grpc.aio.ServicerContext[ProcessingRequest, bytes]
     ) -> None:
         conversation = Conversation(self._services, context)
         self.in_flight += 1
@@ -98,28 +103,80 @@ class Processor(ExternalProcessorServicer):  # type: ignore[misc]  # generated w
             await conversation.run()
         finally:
             self.in_flight -= 1
-            if (rest := conversation.close()) is not None:
-                task = asyncio.get_running_loop().create_task(rest)
-                self._closing.add(task)
-                task.add_done_callback(self._closing.discard)
+            self._books.close(conversation)
 
     async def drained(self) -> None:
-        """Returns when all accounting that was moved to threads is done."""
-        while self._closing:
-            await asyncio.wait(self._closing)
+        """Returns when every exchange that ended is accounted for."""
+        await self._books.drained()
+
+
+def add_to(server: grpc.aio.Server, processor: Processor) -> None:
+    """Register the service. The proto's own registration would serialise replies once more."""
+    method = grpc.stream_stream_rpc_method_handler(
+        processor.Process, request_deserializer=ProcessingRequest.FromString, response_serializer=None
+    )
+    handlers = grpc.method_handlers_generic_handler("envoy.service.ext_proc.v3.ExternalProcessor", {"Process": method})
+    server.add_generic_rpc_handlers((handlers,))
+
+
+class Books:
+    """Accounts for exchanges that are over: soon, but not between a caller's answer and its next request."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._waiting: deque[tuple[State, Closed, int]] = deque()
+        self._timer: asyncio.Handle | None = None
+        self._on_threads: set[asyncio.Task[None]] = set()
+
+    def close(self, conversation: Conversation) -> None:
+        """Take over what is left to do for an exchange, as of now."""
+        if isinstance(conversation.state, Finished):
+            return
+        self._waiting.append((conversation.state, Closed(self._services.clock()), conversation.bytes_seen))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(BOOKING_S, self._next)
+
+    async def drained(self) -> None:
+        while self._waiting:
+            self._book(*self._waiting.popleft())
+        while self._on_threads:
+            await asyncio.wait(self._on_threads)
+
+    def _next(self) -> None:
+        """One exchange in each turn of the event loop: requests that came meanwhile are not kept waiting."""
+        if self._waiting:
+            self._book(*self._waiting.popleft())
+        self._timer = asyncio.get_running_loop().call_soon(self._next) if self._waiting else None
+
+    def _book(self, state: State, closed: Closed, weight: int) -> None:
+        if weight > OFF_LOOP_BYTES:
+            task = asyncio.get_running_loop().create_task(self._book_on_thread(state, closed))
+            self._on_threads.add(task)
+            task.add_done_callback(self._on_threads.discard)
+        else:
+            self._queue(exchange.step(state, closed)[1])
+
+    async def _book_on_thread(self, state: State, closed: Closed) -> None:
+        loop = asyncio.get_running_loop()
+        self._queue((await loop.run_in_executor(self._services.threads, exchange.step, state, closed))[1])
+
+    def _queue(self, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            if isinstance(effect, _BACKGROUND):
+                queue(self._services, effect)
 
 
 class Conversation:
     """One exchange's dealings with Envoy and the ports."""
 
-    def __init__(self, services: Services, context: grpc.aio.ServicerContext[ProcessingRequest, object]) -> None:
+    def __init__(self, services: Services, context: grpc.aio.ServicerContext[ProcessingRequest, bytes]) -> None:
         self._services = services
         self._context = context
-        self._state: State = exchange.begin(
+        self.state: State = exchange.begin(
             services.new_id(), services.snapshots.current, services.workload, services.means
         )
+        self.bytes_seen = 0
         self._optional_until = 0.0
-        self._bytes_seen = 0
         self._let_go = False
 
     async def run(self) -> None:
@@ -134,16 +191,16 @@ class Conversation:
                 await self._handle(event)
 
     def _is_over(self) -> bool:
-        ended = getattr(self._state, "ended", False)
-        return self._let_go or ended or isinstance(self._state, Finished)
+        ended = getattr(self.state, "ended", False)
+        return self._let_go or ended or isinstance(self.state, Finished)
 
     async def _handle(self, event: Event) -> None:
-        self._bytes_seen += len(getattr(event, "chunk", b""))
+        self.bytes_seen += len(getattr(event, "chunk", b""))
         if isinstance(event, RequestBody):
-            effects = await self._step(event, self._bytes_seen)
+            effects = await self._step(event, self.bytes_seen)
         else:
             # Response chunks are only handed on and kept: the same few microseconds whatever their size.
-            self._state, effects = exchange.step(self._state, event)
+            self.state, effects = exchange.step(self.state, event)
         # Counted from here: a body that was slow to arrive, or is long to read, must not find the caps out of reach.
         now = asyncio.get_running_loop().time()
         self._optional_until = now + OPTIONAL_SHARE * self._services.deadline_s
@@ -155,10 +212,10 @@ class Conversation:
         """A step that may be long, by the bytes it has to deal with: then on a thread."""
         if weight > OFF_LOOP_BYTES:
             loop = asyncio.get_running_loop()
-            step = await loop.run_in_executor(self._services.threads, exchange.step, self._state, event)
+            step = await loop.run_in_executor(self._services.threads, exchange.step, self.state, event)
         else:
-            step = exchange.step(self._state, event)
-        self._state, effects = step
+            step = exchange.step(self.state, event)
+        self.state, effects = step
         return effects
 
     async def _perform(self, effects: tuple[Effect, ...]) -> list[Operation]:
@@ -174,7 +231,7 @@ class Conversation:
         finally:
             for effect in effects:
                 if isinstance(effect, _BACKGROUND):
-                    self._queue(effect)
+                    queue(self._services, effect)
         return [effect for effect in effects if isinstance(effect, _OPERATIONS)]
 
     async def _reply(self, effect: Reply) -> None:
@@ -190,7 +247,7 @@ class Conversation:
         effects: tuple[Effect, ...] = ()
         for operation, value in zip(operations, values, strict=True):
             done = Done(self._services.clock(), operation.op, value)
-            effects += await self._step(done, self._bytes_seen + _weight(value))
+            effects += await self._step(done, self.bytes_seen + _weight(value))
         return effects
 
     async def _run_all(self, operations: list[Operation]) -> list[Result]:
@@ -198,10 +255,13 @@ class Conversation:
         return [await self._run(operation) for operation in operations]
 
     async def _run(self, operation: Operation) -> Result:
-        reserved = 0.0 if isinstance(operation, _OPTIONAL) else (1 - OPTIONAL_SHARE) * self._services.deadline_s
         try:
+            call = Started(self._call(operation))
+            if call.is_done:
+                return call.value
+            reserved = 0.0 if isinstance(operation, _OPTIONAL) else (1 - OPTIONAL_SHARE) * self._services.deadline_s
             async with asyncio.timeout_at(self._optional_until + reserved):
-                return await self._call(operation)
+                return await call
         except TimeoutError:
             return Failure("deadline")
         except PortFailure as failure:
@@ -231,40 +291,20 @@ class Conversation:
             case _:
                 assert_never(operation)
 
-    def _queue(self, effect: Background) -> None:
-        services = self._services
-        match effect:
-            case Renew():
-                services.ledger.renew(effect.id, effect.seen)
-            case Settle():
-                services.ledger.settle(effect.settlement)
-            case Store():
-                services.cache.put(effect.entry)
-            case Write():
-                for records in services.records:
-                    records.write(effect.record)
-            case _:
-                assert_never(effect)
 
-    def close(self) -> Coroutine[None, None, None] | None:
-        """Account for the exchange: at once where that is short, else as a coroutine that the caller must run."""
-        if isinstance(self._state, Finished):
-            return None
-        if self._bytes_seen > OFF_LOOP_BYTES:
-            return self._close_on_thread()
-        self._account(exchange.step(self._state, Closed(self._services.clock())))
-        return None
-
-    async def _close_on_thread(self) -> None:
-        closed = Closed(self._services.clock())
-        loop = asyncio.get_running_loop()
-        self._account(await loop.run_in_executor(self._services.threads, exchange.step, self._state, closed))
-
-    def _account(self, step: Step) -> None:
-        self._state, effects = step
-        for effect in effects:
-            if isinstance(effect, _BACKGROUND):
-                self._queue(effect)
+def queue(services: Services, effect: Background) -> None:
+    match effect:
+        case Renew():
+            services.ledger.renew(effect.id, effect.seen)
+        case Settle():
+            services.ledger.settle(effect.settlement)
+        case Store():
+            services.cache.put(effect.entry)
+        case Write():
+            for records in services.records:
+                records.write(effect.record)
+        case _:
+            assert_never(effect)
 
 
 def _weight(value: Result) -> int:

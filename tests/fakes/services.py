@@ -105,7 +105,8 @@ class FakeContext:
     async def read(self) -> Any:
         return self.messages.pop(0) if self.messages else grpc.aio.EOF
 
-    async def write(self, reply: Any) -> None:
+    async def write(self, raw: bytes) -> None:
+        reply = ep.ProcessingResponse.FromString(raw)
         self.replies.append(reply)
         if reply.WhichOneof("response") == self.hang_up_on:
             raise asyncio.CancelledError

@@ -275,6 +275,9 @@ class Run:
         self.send(RequestHeaders(self.world.now, {**base, "authorization": "Bearer k", **headers}, end=False))
         for chunk, end in cut(body, chunks):
             self.send(RequestBody(self.world.now, chunk, end))
+        if self.answer is not None:
+            # Envoy ends the stream once it has an immediate answer.
+            self.send(Closed(self.world.now))
 
     def response(
         self, body: bytes, *, status: int = 200, chunks: Sequence[int] = (), end: bool = True, **headers: str

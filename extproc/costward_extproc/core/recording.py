@@ -16,13 +16,11 @@ can write into the books."""
 _NO_USAGE = Usage()
 
 
-def hit(case: Case, entry: Entry, at: float) -> Record:
-    """Served from the cache: it cost nothing, and saved what the answer cost when it was made."""
-    return record_of(case, at, end="complete", status=200, baseline=entry.cost, served=entry.model)
-
-
-def refused(case: Case, status: int, at: float) -> Record:
-    return record_of(case, at, end="complete", status=status)
+def answered(case: Case, status: int, entry: Entry | None, at: float) -> Record:
+    """Our own answer cost nothing; one from the cache saved what it had cost when it was made."""
+    if entry is None:
+        return record_of(case, at, end="complete", status=status)
+    return record_of(case, at, end="complete", status=status, baseline=entry.cost, served=entry.model)
 
 
 def record_of(

@@ -6,7 +6,7 @@ from costward_contract.snapshot import LadderStep
 
 from costward_extproc.cache.entries import Embedding as Embedded
 from costward_extproc.cache.entries import Entry
-from costward_extproc.core import caps, lookup, notices, recording, settling, spending
+from costward_extproc.core import caps, lookup, notices, settling, spending
 from costward_extproc.core.case import Case, Frame
 from costward_extproc.core.decide import Features, plan
 from costward_extproc.core.events import (
@@ -21,7 +21,6 @@ from costward_extproc.core.events import (
     Result,
     Settle,
     Stand,
-    Write,
 )
 from costward_extproc.core.evolve import evolve
 from costward_extproc.core.fingerprint import digest
@@ -29,9 +28,9 @@ from costward_extproc.core.headers import hop_headers
 from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Settlement, Standing
 from costward_extproc.core.record import CacheNote
 from costward_extproc.core.states import (
+    Answered,
     Consulting,
     Embedding,
-    Finished,
     Reserving,
     Searching,
     State,
@@ -180,7 +179,7 @@ def _hit(case: Case, entry: Entry, score: float | None, at: float) -> Step:
     if case.cache.outcome != "hit":
         return _reserve(case, at)
     case = case.but(decision=f"hit-{case.cache.tier}", reason=f"cache-{case.cache.tier}", decided_at=at)
-    return Finished(), (notices.hit(case, entry, at), Write(recording.hit(case, entry, at)))
+    return Answered(case, 200, entry), (notices.hit(case, entry, at),)
 
 
 def _reserve(case: Case, at: float) -> Step:
@@ -248,16 +247,16 @@ def _rewritten(case: Case) -> bytes | None:
 
 def _refuse(case: Case, charge: Charge, standing: Standing, reason: str, at: float) -> Step:
     case = case.but(decision="refuse", reason=reason, decided_at=at)
-    return _answered(case, notices.capped(case, charge, standing), at)
+    return _answered(case, notices.capped(case, charge, standing))
 
 
 def _ledger_down(case: Case, at: float) -> Step:
     case = case.but(decision="refuse", reason="ledger-unavailable", decided_at=at)
-    return _answered(case, notices.ledger_down(case), at)
+    return _answered(case, notices.ledger_down(case))
 
 
-def _answered(case: Case, answer: Answer, at: float) -> Step:
-    return Finished(), (answer, Write(recording.refused(case, answer.status, at)))
+def _answered(case: Case, answer: Answer) -> Step:
+    return Answered(case, answer.status), (answer,)
 
 
 def _fails_closed(case: Case) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from costward_contract.snapshot import MicroUSD
 
 from costward_extproc.cache.entries import Entry
-from costward_extproc.core import spending
+from costward_extproc.core import recording, spending
 from costward_extproc.core.case import Case, quote_of
 from costward_extproc.core.events import Effect, Settle, Store, Write
 from costward_extproc.core.ledger import Settlement
@@ -16,6 +16,7 @@ from costward_extproc.core.money import Quote, Usage, cost
 from costward_extproc.core.record import End
 from costward_extproc.core.recording import record_of
 from costward_extproc.core.states import (
+    Answered,
     Arriving,
     Consulting,
     Embedding,
@@ -54,6 +55,8 @@ def close(state: State, at: float) -> Step:
             return _end_unanswered(state.case, at)
         case Responding():
             return _end_answered(state, at)
+        case Answered():
+            return Finished(), (Write(recording.answered(state.case, state.status, state.entry, at)),)
 
 
 def _end_unanswered(case: Case, at: float) -> Step:

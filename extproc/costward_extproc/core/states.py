@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from costward_contract.snapshot import Snapshot
 
+from costward_extproc.cache.entries import Entry
 from costward_extproc.core.case import Case, Frame
 from costward_extproc.core.events import Effect, Result
 from costward_extproc.core.identity import Workload
@@ -80,12 +81,23 @@ class Responding:
     renewed_at: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """We gave the answer: nothing more comes, and what is left is to write it down."""
+
+    case: Case
+    status: int
+    entry: Entry | None = None
+    """The stored answer, where one was served."""
+    ended: Literal[True] = True
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Nothing is open: let go, answered by us, or accounted for."""
+    """Nothing is open: let go, or accounted for."""
 
 
 State: TypeAlias = (
-    Arriving | Receiving | Consulting | Embedding | Searching | Reserving | Upstream | Responding | Finished
+    Arriving | Receiving | Consulting | Embedding | Searching | Reserving | Upstream | Responding | Answered | Finished
 )
 Step: TypeAlias = tuple[State, tuple[Effect, ...]]

@@ -26,6 +26,7 @@ async def _replies(world: World, slow: dict[str, float]) -> tuple[list[str], flo
     processor = Processor(services(world, deadline_s=DEADLINE_S, slow=slow))
     started = asyncio.get_running_loop().time()
     await processor.Process(None, context)
+    await processor.drained()
     return [reply.WhichOneof("response") for reply in context.replies], asyncio.get_running_loop().time() - started
 
 

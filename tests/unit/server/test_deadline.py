@@ -22,6 +22,7 @@ async def test_a_hanging_ledger_costs_at_most_the_deadline() -> None:
     processor = Processor(services(world, deadline_s=0.05, slow={"stand": 60, "reserve": 60}))
     started = asyncio.get_running_loop().time()
     await processor.Process(None, context)
+    await processor.drained()
     assert asyncio.get_running_loop().time() - started < 5
     assert [reply.WhichOneof("response") for reply in context.replies][1] == "request_body"
     assert "ledger-unavailable" in world.records[0].warnings

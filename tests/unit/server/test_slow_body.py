@@ -28,6 +28,8 @@ async def test_a_body_that_comes_after_the_deadline_is_capped_all_the_same() -> 
     world = World.of(policy(tiers=(Tier("default", (CAP,)),)))
     body = json.dumps(chat()).encode()
     caller = SlowCaller([request_headers(), request_body(body), response_headers(), response_body(completion())])
-    await Processor(services(world, deadline_s=DEADLINE_S)).Process(None, caller)
+    processor = Processor(services(world, deadline_s=DEADLINE_S))
+    await processor.Process(None, caller)
+    await processor.drained()
     assert world.records[0].warnings == ()
     assert world.records[0].reserved > 0
