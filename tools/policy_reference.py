@@ -77,7 +77,10 @@ These are planned, and rejected until they can be honoured:
 
 SECTIONS = (
     ("Document and metadata", ("apiVersion", "kind", "metadata", "status")),
-    ("Owner and place", ("spec.owner", "spec.priority", "spec.targetRefs", "spec.workloads", "spec.failurePolicy")),
+    (
+        "Owner and place",
+        ("spec.owner", "spec.priority", "spec.targetRefs", "spec.workloads", "spec.unpriced", "spec.failurePolicy"),
+    ),
     ("Models", ("spec.models", "spec.aliases")),
     ("Identity", ("spec.identity",)),
     ("Tiers, caps and ladder", ("spec.tiers",)),

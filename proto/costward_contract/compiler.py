@@ -86,6 +86,7 @@ def _policy(policy: p.CostPolicy) -> s.Policy:
         cache=cache,
         routing=_routing(spec.routing),
         failure_policy=spec.failure_policy,
+        unpriced=spec.unpriced,
     )
 
 

@@ -25,7 +25,6 @@ _FIELDS = frozenset(
         "spec.targetRefs[].namespace",
         "spec.targetRefs[].sectionName",
         "spec.tiers[].caps[].timeZone",
-        "spec.unpriced",
     }
 )
 

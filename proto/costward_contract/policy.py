@@ -13,7 +13,16 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 from pydantic.alias_generators import to_camel
 
 from costward_contract import scalars
-from costward_contract.snapshot import Bypass, CapSubject, LadderAction, MessageDelivery, Mode, OnFailure, Scope
+from costward_contract.snapshot import (
+    Bypass,
+    CapSubject,
+    LadderAction,
+    MessageDelivery,
+    Mode,
+    OnFailure,
+    Scope,
+    Unpriced,
+)
 
 API_VERSION = "costward.dev/v1alpha1"
 KIND = "CostPolicy"
@@ -216,6 +225,12 @@ class Spec(_Strict):
     )
     cache: CacheSpec = Field(default=CacheSpec(), description="Reuse of answers.")
     routing: RoutingSpec = Field(default=RoutingSpec(), description="Choice of the rung that answers.")
+    # Pass: a policy that is added to a running team must not stop its uploads and batches.
+    unpriced: Unpriced = Field(
+        default="Pass",
+        description="Endpoints that Costward cannot price (batches, audio, WebSockets, unknown ones) pass, counted "
+        "(Pass), or are refused (Refuse). What providers give for nothing always passes.",
+    )
     # Open: losing Costward must not lose traffic unless the owner says so.
     failure_policy: OnFailure = Field(
         default="Open", description="What happens to traffic if Costward itself is gone: it passes, or it is refused."

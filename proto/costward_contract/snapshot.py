@@ -19,6 +19,7 @@ Window = Literal["Minute", "Hour", "Day", "Week", "Month", "Lifetime"]
 LadderAction = Literal["Warn", "UseModel", "Message"]
 MessageDelivery = Literal["Error", "Answer"]
 OnFailure = Literal["Open", "Closed"]
+Unpriced = Literal["Pass", "Refuse"]
 Bypass = Literal["TimeSensitive", "ToolCalls"]
 
 SCHEMA_VERSION = 1
@@ -160,6 +161,8 @@ class Policy:
     cache: CachePolicy
     routing: RoutingPolicy
     failure_policy: OnFailure
+    unpriced: Unpriced = "Pass"
+    """What happens to endpoints that no codec reads and that are not free."""
 
     @property
     def ref(self) -> str:

@@ -17,6 +17,7 @@ _WINDOWS: tuple[s.Window, ...] = get_args(s.Window)
 _ACTIONS: tuple[s.LadderAction, ...] = get_args(s.LadderAction)
 _DELIVERIES: tuple[s.MessageDelivery, ...] = get_args(s.MessageDelivery)
 _ON_FAILURE: tuple[s.OnFailure, ...] = get_args(s.OnFailure)
+_UNPRICED: tuple[s.Unpriced, ...] = get_args(s.Unpriced)
 _BYPASSES: tuple[s.Bypass, ...] = get_args(s.Bypass)
 
 
@@ -36,6 +37,7 @@ def write_policy(policy: s.Policy) -> pb.Policy:
         cache=_write_cache(policy.cache),
         routing=_write_routing(policy.routing),
         failure_policy=policy.failure_policy,
+        unpriced=policy.unpriced,
     )
 
 
@@ -56,6 +58,8 @@ def read_policy(message: pb.Policy) -> s.Policy:
         cache=_read_cache(message.cache),
         routing=_read_routing(message.routing),
         failure_policy=_known(message.failure_policy, _ON_FAILURE, "failure policy"),
+        # A snapshot from before the field: what held then.
+        unpriced=_known(message.unpriced or "Pass", _UNPRICED, "treatment of unpriced endpoints"),
     )
 
 

@@ -73,6 +73,7 @@ def test_every_field_arrives() -> None:
         cache=CachePolicy("Enforce", "User", 5_400, FixedThreshold(950_000), ("ToolCalls",)),
         routing=RoutingPolicy("Enforce", True, (RoutingRule(When("Classification", False, 1, 200), "small"),)),
         failure_policy="Closed",
+        unpriced="Refuse",
     )
 
 
@@ -83,6 +84,7 @@ def test_the_least_policy_observes_and_caps_nothing() -> None:
     assert policy.cache == CachePolicy("Observe", "Workload", 86_400, None, ("TimeSensitive", "ToolCalls"))
     assert policy.routing == RoutingPolicy("Observe", False, ())
     assert (policy.service_accounts, policy.failure_policy, policy.generation) == ((), "Open", 1)
+    assert policy.unpriced == "Pass"
 
 
 def test_answers_are_a_users_own_where_users_are_known() -> None:

@@ -143,6 +143,7 @@ def test_the_page_answers_in_words() -> None:
         "250,000 µ$ ($0.25)",
         "They are shared by one user's requests",
         "requests go on unchecked",
+        "Endpoints that cannot be priced (batches, audio, WebSockets and the like) pass, counted.",
     ):
         assert words in page
 

@@ -27,7 +27,6 @@ def test_planned_values_are_not_supported_yet(path: str, value: str) -> None:
     ("path", "value"),
     [
         ("spec.outcomes", {}),
-        ("spec.unpriced", "Pass"),
         ("spec.routing.qualityTarget", {}),
         ("spec.routing.maxShare", "50%"),
         ("spec.routing.fallback", {}),

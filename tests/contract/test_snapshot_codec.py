@@ -56,6 +56,7 @@ POLICIES = st.builds(
     aliases=st.lists(st.builds(Alias, TEXT, st.lists(TEXT, max_size=2).map(tuple)), max_size=2).map(tuple),
     identity=st.builds(Identity, st.none() | HEADERS, st.none() | HEADERS, st.lists(TEXT, max_size=2).map(tuple)),
     tiers=st.lists(TIERS, max_size=2).map(tuple),
+    unpriced=st.sampled_from(["Pass", "Refuse"]),
     cache=st.builds(
         CachePolicy,
         ttl_s=AMOUNT,
@@ -125,6 +126,14 @@ def test_a_name_that_is_not_known_is_refused() -> None:
 
     with pytest.raises(SnapshotError, match="unknown failure policy 'Ajar': upgrade the data plane"):
         decode(later)
+
+
+def test_a_policy_from_before_unpriced_endpoints_lets_them_pass() -> None:
+    sealed = pb.Sealed.FromString(encode(Snapshot((replace(POLICY, unpriced="Refuse"),))))
+    earlier = pb.Snapshot.FromString(sealed.snapshot)
+    earlier.policies[0].ClearField("unpriced")
+
+    assert decode(seal_bytes(earlier.SerializeToString())).policies[0].unpriced == "Pass"
 
 
 def test_a_snapshot_without_schema_is_refused() -> None:

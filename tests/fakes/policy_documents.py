@@ -74,6 +74,7 @@ RICH: Mapping[str, object] = {
             ],
         },
         "failurePolicy": "Closed",
+        "unpriced": "Refuse",
     },
 }
 """A policy that sets every field."""

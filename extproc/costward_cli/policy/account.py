@@ -129,6 +129,7 @@ class Account:
     goes: tuple[Goes, ...]
     on_ledger_failure: str
     failure_policy: str
+    unpriced: str
 
 
 def account(snapshot: Snapshot, asking: Asking, catalogue: Callable[[str], Quote], now: float) -> Account | None:
@@ -158,6 +159,7 @@ def account(snapshot: Snapshot, asking: Asking, catalogue: Callable[[str], Quote
         goes=tuple(_goes(policy, asking, caller)),
         on_ledger_failure=caller.tier.on_ledger_failure,
         failure_policy=policy.failure_policy,
+        unpriced=policy.unpriced,
     )
 
 

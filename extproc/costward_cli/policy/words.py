@@ -35,7 +35,11 @@ def caller(account: Account) -> str:
 def failures(account: Account) -> str:
     ledger = "go on unchecked" if account.on_ledger_failure == "Open" else "are refused"
     gone = "go on" if account.failure_policy == "Open" else "are refused"
-    return f"While spend cannot be read, requests {ledger}. While Costward itself is gone, they {gone}."
+    unpriced = "pass, counted" if account.unpriced == "Pass" else "are refused"
+    return (
+        f"While spend cannot be read, requests {ledger}. While Costward itself is gone, they {gone}. "
+        f"Endpoints that cannot be priced (batches, audio, WebSockets and the like) {unpriced}."
+    )
 
 
 def step(begins: Begins) -> str:

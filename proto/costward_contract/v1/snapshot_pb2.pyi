@@ -23,7 +23,7 @@ class Snapshot(_message.Message):
     def __init__(self, schema_version: _Optional[int] = ..., policies: _Optional[_Iterable[_Union[Policy, _Mapping]]] = ...) -> None: ...
 
 class Policy(_message.Message):
-    __slots__ = ("namespace", "name", "generation", "cache_epoch", "owner", "priority", "service_accounts", "models", "aliases", "identity", "tiers", "cache", "routing", "failure_policy")
+    __slots__ = ("namespace", "name", "generation", "cache_epoch", "owner", "priority", "service_accounts", "models", "aliases", "identity", "tiers", "cache", "routing", "failure_policy", "unpriced")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +38,7 @@ class Policy(_message.Message):
     CACHE_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
     FAILURE_POLICY_FIELD_NUMBER: _ClassVar[int]
+    UNPRICED_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     name: str
     generation: int
@@ -52,7 +53,8 @@ class Policy(_message.Message):
     cache: CachePolicy
     routing: RoutingPolicy
     failure_policy: str
-    def __init__(self, namespace: _Optional[str] = ..., name: _Optional[str] = ..., generation: _Optional[int] = ..., cache_epoch: _Optional[str] = ..., owner: _Optional[_Union[Owner, _Mapping]] = ..., priority: _Optional[int] = ..., service_accounts: _Optional[_Iterable[str]] = ..., models: _Optional[_Iterable[_Union[Rung, _Mapping]]] = ..., aliases: _Optional[_Iterable[_Union[Alias, _Mapping]]] = ..., identity: _Optional[_Union[Identity, _Mapping]] = ..., tiers: _Optional[_Iterable[_Union[Tier, _Mapping]]] = ..., cache: _Optional[_Union[CachePolicy, _Mapping]] = ..., routing: _Optional[_Union[RoutingPolicy, _Mapping]] = ..., failure_policy: _Optional[str] = ...) -> None: ...
+    unpriced: str
+    def __init__(self, namespace: _Optional[str] = ..., name: _Optional[str] = ..., generation: _Optional[int] = ..., cache_epoch: _Optional[str] = ..., owner: _Optional[_Union[Owner, _Mapping]] = ..., priority: _Optional[int] = ..., service_accounts: _Optional[_Iterable[str]] = ..., models: _Optional[_Iterable[_Union[Rung, _Mapping]]] = ..., aliases: _Optional[_Iterable[_Union[Alias, _Mapping]]] = ..., identity: _Optional[_Union[Identity, _Mapping]] = ..., tiers: _Optional[_Iterable[_Union[Tier, _Mapping]]] = ..., cache: _Optional[_Union[CachePolicy, _Mapping]] = ..., routing: _Optional[_Union[RoutingPolicy, _Mapping]] = ..., failure_policy: _Optional[str] = ..., unpriced: _Optional[str] = ...) -> None: ...
 
 class Owner(_message.Message):
     __slots__ = ("team", "contact")
