@@ -79,15 +79,7 @@ def unmarked_list(holders: Any) -> Any:
 
 def lasting(system: Any, question: str | None) -> Any:
     """A system prompt without cache marks and volatile lines."""
-    if isinstance(system, str):
-        return volatile.left_out(system, question)
-    if not isinstance(system, list):
-        return system
-    blocks = unmarked_list(system)
-    for block in reading.dicts(blocks):
-        if isinstance(block.get("text"), str):
-            block["text"] = volatile.left_out(block["text"], question)
-    return blocks
+    return volatile.lasting(unmarked_list(system), question)
 
 
 def caller(metadata: object) -> tuple[str | None, str | None]:

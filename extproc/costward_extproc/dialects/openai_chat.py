@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from costward_extproc.core import sse
-from costward_extproc.dialects import openai_chat_answer, openai_chat_render, reading, strict_json
+from costward_extproc.dialects import openai_chat_answer, openai_chat_render, reading, strict_json, volatile
 from costward_extproc.dialects.base import Asked, Reading, Rendered
 from costward_extproc.dialects.strict_json import Unreadable
 
@@ -81,13 +81,14 @@ class OpenAIChat:
     def context(self, asked: Asked) -> bytes:
         document = {name: value for name, value in asked.document.items() if name not in _NOT_CONTEXT}
         *earlier, last = document["messages"]
+        earlier = [_lasting(message, asked.last_user_text) for message in earlier]
         document["messages"] = [*earlier, _without_text(last)]
         return reading.dump(document).encode()
 
     def opening(self, asked: Asked) -> bytes:
         opening = []
         for message in asked.document["messages"]:
-            opening.append(message)
+            opening.append(_lasting(message, None))
             if message.get("role") == "user":
                 break
         return reading.dump(opening).encode()
@@ -138,6 +139,12 @@ def _last_user_text(messages: Sequence[Mapping[str, Any]]) -> str | None:
     if len(texts) != 1 or not isinstance(texts[0].get("text"), str):
         return None
     return texts[0]["text"] or None
+
+
+def _lasting(message: Mapping[str, Any], question: str | None) -> Mapping[str, Any]:
+    if message.get("role") not in ("system", "developer"):
+        return message
+    return {**message, "content": volatile.lasting(message.get("content"), question)}
 
 
 def _without_text(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from costward_extproc.cache.guards import is_time_sensitive
 
@@ -36,9 +37,23 @@ LINES = (
 )
 
 
-def left_out(system: str, question: str | None) -> str:
-    """A system prompt without its volatile lines; `question` is the user's last text."""
+def lasting(content: Any, question: str | None) -> Any:
+    """A system prompt, as text or as a list of parts with texts, without its volatile lines; `question` is the user's
+    last text. Whatever else it is stays as it is."""
+    if isinstance(content, str):
+        return _left_out(content, question)
+    if not isinstance(content, list):
+        return content
+    return [
+        {**part, "text": _left_out(part["text"], question)}
+        if isinstance(part, dict) and isinstance(part.get("text"), str)
+        else part
+        for part in content
+    ]
+
+
+def _left_out(text: str, question: str | None) -> str:
     for line in LINES:
-        if line.sign in system and not (line.tells_time and is_time_sensitive(question or "")):
-            system = line.pattern.sub("", system)
-    return system
+        if line.sign in text and not (line.tells_time and is_time_sensitive(question or "")):
+            text = line.pattern.sub("", text)
+    return text
