@@ -55,13 +55,19 @@ def message_of(text: str, model: str) -> bytes:
         "cache_read_input_tokens": 0,
         "output_tokens": 0,
     }
-    message = {"type": "message", "role": "assistant", "model": model, "content": [{"type": "text", "text": text}]}
+    message = {
+        "id": "",
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": [{"type": "text", "text": text}],
+    }
     return orjson.dumps({**message, "stop_reason": "end_turn", "stop_sequence": None, "usage": usage})
 
 
 def answer(stored: bytes, stream: bool, id: str) -> Rendered:
     """A stored message under a new id, as JSON or as a stream."""
-    message = {"id": id, **orjson.loads(stored)} | {"id": id}
+    message = orjson.loads(stored) | {"id": id}
     if not stream:
         return Rendered("application/json", orjson.dumps(message))
     return Rendered("text/event-stream; charset=utf-8", b"".join(_stream(message)))
