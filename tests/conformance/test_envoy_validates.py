@@ -17,7 +17,7 @@ import httpx
 import pytest
 from costward_cli.envoy import envoy_binary, validate
 from costward_contract.headers import REQUEST_HEADERS
-from costward_contract.wiring import EnvoySpec, Upstream, envoy_bootstrap
+from costward_contract.wiring import EnvoySpec, HopTls, Upstream, envoy_bootstrap
 from envoy.extensions.filters.http.ext_proc.v3 import processing_mode_pb2
 from envoy.service.ext_proc.v3 import external_processor_pb2 as pb
 from starlette.applications import Starlette
@@ -81,11 +81,20 @@ async def wired(
         Upstream("openai", "https://api.openai.com/v1"),
         Upstream("local", "http://127.0.0.1:8000"),
         Upstream("v6", "https://[2001:db8::1]:8443/llm/v1"),
+        Upstream("h2c", "http://llm.internal:8000", http2=True),
     ],
     ids=lambda upstream: upstream.name,
 )
 async def test_envoy_accepts_the_bootstrap(upstream: Upstream, folder: Path) -> None:
     spec = EnvoySpec(upstreams=(upstream,), sockets=("/tmp/a.sock", "/tmp/b.sock"), admin_port=0)
+    assert await validate(envoy_binary(), envoy_bootstrap(spec)) is None
+
+
+@pytest.mark.parametrize("address", ["10.0.0.7:9443", "costward.costward-system.svc:9443", "[2001:db8::1]:9443"])
+async def test_envoy_accepts_data_planes_over_tcp(address: str, folder: Path) -> None:
+    pem, key = certificate_for("costward", folder)
+    hop = HopTls(certificate=str(pem), key=str(key), ca=str(pem), server_name="costward")
+    spec = EnvoySpec((Upstream("a", "http://127.0.0.1:1"),), addresses=(address,), hop_tls=hop)
     assert await validate(envoy_binary(), envoy_bootstrap(spec)) is None
 
 
@@ -112,7 +121,7 @@ async def test_the_wiring_announces_itself(folder: Path) -> None:
         metadata = setup.data_plane.streams[0].metadata
     assert metadata["x-costward-wiring"] == "v1"
     assert metadata["x-costward-wiring-hash"].startswith("sha256:")
-    assert metadata["x-costward-capabilities"] == "standalone-override"
+    assert metadata["x-costward-capabilities"] == "standalone-override,retry"
     assert metadata["x-costward-body-limit"] == str(32 * 1024 * 1024)
     assert "x-forwarded-for" not in metadata
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 from costward_contract.compiler import compile_policies
 from costward_contract.parse import parse_documents
-from costward_contract.wiring import EnvoySpec, Upstream, WiringError, envoy_bootstrap, failure_mode_allow
+from costward_contract.wiring import EnvoySpec, HopTls, Upstream, WiringError, envoy_bootstrap, failure_mode_allow
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,6 +59,22 @@ def test_a_url_that_is_none_is_refused_without_its_secrets(url: str) -> None:
     told = "; ".join(problems(dataclasses.replace(SPEC, upstreams=(Upstream("a", url),))))
     assert "upstream 'a'" in told
     assert "secret" not in told
+
+
+HOP = HopTls(certificate="/c", key="/k", ca="/a", server_name="costward")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"sockets": (), "addresses": ("10.0.0.7:9443",)}, "TCP needs mutual TLS"),
+        ({"hop_tls": HOP}, "TCP needs mutual TLS"),
+        ({"addresses": ("10.0.0.7:9443",), "hop_tls": HOP}, "keep one kind"),
+        ({"sockets": (), "addresses": ("10.0.0.7",), "hop_tls": HOP}, "is not host:port"),
+    ],
+)
+def test_a_data_plane_over_tcp_needs_mutual_tls(change: dict[str, Any], words: str) -> None:
+    assert words in "; ".join(problems(dataclasses.replace(SPEC, **change)))
 
 
 def test_a_host_leads_to_one_provider() -> None:

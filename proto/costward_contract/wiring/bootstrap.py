@@ -46,7 +46,10 @@ def _render(spec: EnvoySpec, digest: str) -> dict[str, Any]:
         admin=_admin(spec),
         static_resources=BootstrapStaticResources(
             listeners=[listener(spec, digest)],
-            clusters=[*(provider_cluster(spec, upstream) for upstream in spec.upstreams), data_plane_cluster(spec)],
+            clusters=[
+                *(provider_cluster(spec, upstream, digest) for upstream in spec.upstreams),
+                data_plane_cluster(spec),
+            ],
         ),
         overload_manager=_overload_manager(),
     )

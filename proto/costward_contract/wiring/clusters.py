@@ -12,6 +12,7 @@ from envoy_data_plane.envoy.config.cluster.v3 import (
     ClusterDiscoveryType,
     ClusterDnsLookupFamily,
     ClusterLbPolicy,
+    OutlierDetection,
 )
 from envoy_data_plane.envoy.config.core.v3 import (
     Address,
@@ -35,6 +36,7 @@ from envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 import (
     CommonTlsContext,
     SubjectAltNameMatcher,
     SubjectAltNameMatcherSanType,
+    TlsCertificate,
     TlsParameters,
     TlsParametersTlsProtocol,
     UpstreamTlsContext,
@@ -48,8 +50,9 @@ from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
 from envoy_data_plane.envoy.type.v3 import Percent
 from envoy_data_plane.google.protobuf import Any
 
+from costward_contract.wiring.attempts import attempt_filters
 from costward_contract.wiring.ext_proc import CLUSTER_NAME
-from costward_contract.wiring.spec import EnvoySpec, Upstream
+from costward_contract.wiring.spec import EnvoySpec, HopTls, Upstream, is_ip
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -57,20 +60,29 @@ _IN_FLIGHT = 100_000
 """One exchange holds one stream for as long as its answer takes, so thousands run at once. At Envoy's default of 1,024
 the next request would pass around the caps (fail open) or fail; this bound is memory's, not a number of ours."""
 
-_CONNECT_LOCAL = timedelta(milliseconds=250)
-"""A Unix socket connects at once or its process is gone; what is left is a full accept queue."""
+_CONNECT_DATA_PLANE = timedelta(milliseconds=250)
+"""A Unix socket connects at once or its process is gone, and a pod of the same cluster within milliseconds; what is
+left is a full accept queue."""
 
 _CONNECT_PROVIDER = timedelta(seconds=5)
 """Room for one lost SYN (retried after 1 s and 3 s); the SDKs' own connect time-out is 5 s too."""
 
-_PROBE = timedelta(seconds=1)
-"""Two missed probes take a hung worker out within about two seconds."""
+_PROBE = timedelta(milliseconds=250)
+"""While a worker is gone and not known to be, each exchange sent to it passes unmetered or fails, and one that hangs
+holds callers: two missed probes take it out within a second. A probe costs the worker a third of a millisecond."""
 
-_PROBE_WHILE_DOWN = timedelta(milliseconds=250)
-"""While a worker is down its exchanges pass unmetered or fail, so its return is looked for more often."""
+_PROBE_TIMEOUT = timedelta(milliseconds=300)
+"""Longer than our own deadline of 200 ms for a request: a worker that misses two of these in a row does not keep the
+promise to anybody."""
+
+_EJECTED = timedelta(seconds=1)
+"""Until the probes know better: a worker that refused one connection is not asked again meanwhile."""
+
+_MOST_EJECTED_PROVIDERS = 50
+"""Percent of a provider's addresses: with one address none is ever ejected, with several at most half of them."""
 
 
-def provider_cluster(spec: EnvoySpec, upstream: Upstream) -> Cluster:
+def provider_cluster(spec: EnvoySpec, upstream: Upstream, digest: str) -> Cluster:
     address = Address(socket_address=SocketAddress(address=upstream.host, port_value=upstream.port))
     return Cluster(
         name=upstream.name,
@@ -80,7 +92,8 @@ def provider_cluster(spec: EnvoySpec, upstream: Upstream) -> Cluster:
         connect_timeout=_CONNECT_PROVIDER,
         load_assignment=_assignment(upstream.name, [address]),
         circuit_breakers=_wide_open(),
-        typed_extension_protocol_options={_HTTP_OPTIONS: Any.pack(_provider_protocol(upstream))},
+        outlier_detection=_without_broken_addresses(),
+        typed_extension_protocol_options={_HTTP_OPTIONS: Any.pack(_provider_protocol(spec, upstream, digest))},
         transport_socket=_tls(upstream, upstream.ca_file or spec.ca_file) if upstream.tls else None,
     )
 
@@ -89,45 +102,93 @@ def data_plane_cluster(spec: EnvoySpec) -> Cluster:
     http2 = HttpProtocolOptionsExplicitHttpConfig(http2_protocol_options=Http2ProtocolOptions())
     return Cluster(
         name=CLUSTER_NAME,
-        type=ClusterDiscoveryType.STATIC,
-        connect_timeout=_CONNECT_LOCAL,
+        type=ClusterDiscoveryType.STATIC if _all_fixed(spec) else ClusterDiscoveryType.STRICT_DNS,
+        connect_timeout=_CONNECT_DATA_PLANE,
         # Exchanges differ in length a thousandfold: the worker with the fewest open ones is the idlest.
         lb_policy=ClusterLbPolicy.LEAST_REQUEST,
-        load_assignment=_assignment(CLUSTER_NAME, [Address(pipe=Pipe(path=path)) for path in spec.sockets]),
+        load_assignment=_assignment(CLUSTER_NAME, _data_planes(spec)),
         circuit_breakers=_wide_open(),
         # gRPC is HTTP/2 only, and a Unix socket has no ALPN to find that out.
         typed_extension_protocol_options={_HTTP_OPTIONS: Any.pack(HttpProtocolOptions(explicit_http_config=http2))},
         health_checks=[_health_check()],
+        outlier_detection=_without_dead_workers(),
         # With Envoy's default of 50 % a proxy with no healthy worker sends to the dead ones and every request waits.
         common_lb_config=ClusterCommonLbConfig(healthy_panic_threshold=Percent(value=0)),
+        # Connections to a worker that fails its probes stay: it may only be draining, and its streams are to finish.
+        close_connections_on_host_health_failure=False,
+        transport_socket=_mutual_tls(spec.hop_tls) if spec.hop_tls is not None else None,
+    )
+
+
+def _data_planes(spec: EnvoySpec) -> list[Address]:
+    sockets = [Address(pipe=Pipe(path=path)) for path in spec.sockets]
+    return [*sockets, *(_socket_address(address) for address in spec.addresses)]
+
+
+def _socket_address(address: str) -> Address:
+    host, _, port = address.rpartition(":")
+    return Address(socket_address=SocketAddress(address=host.strip("[]"), port_value=int(port)))
+
+
+def _all_fixed(spec: EnvoySpec) -> bool:
+    return all(is_ip(address.rpartition(":")[0].strip("[]")) for address in spec.addresses)
+
+
+def _without_dead_workers() -> OutlierDetection:
+    """A connection that is refused tells at once what the probes find out later, and so do five errors in a row."""
+    return OutlierDetection(
+        split_external_local_origin_errors=True,
+        consecutive_local_origin_failure=1,
+        enforcing_consecutive_local_origin_failure=100,
+        base_ejection_time=_EJECTED,
+        max_ejection_time=_EJECTED,
+        # The default looks every 10 s whether an ejection is over.
+        interval=_PROBE,
+        max_ejection_percent=100,
+        enforcing_success_rate=0,
+        enforcing_local_origin_success_rate=0,
+    )
+
+
+def _without_broken_addresses() -> OutlierDetection:
+    """For providers whose name has several addresses: one that cannot be reached, or fails five times in a row, is left
+    alone for Envoy's 30 s."""
+    return OutlierDetection(
+        split_external_local_origin_errors=True,
+        # A tenth of failing answers is a provider's bad day, not an address's.
+        enforcing_success_rate=0,
+        enforcing_local_origin_success_rate=0,
+        max_ejection_percent=_MOST_EJECTED_PROVIDERS,
+        always_eject_one_host=False,
     )
 
 
 def _health_check() -> HealthCheck:
     return HealthCheck(
         grpc_health_check=HealthCheckGrpcHealthCheck(),
-        timeout=_PROBE,
+        timeout=_PROBE_TIMEOUT,
         interval=_PROBE,
         # Envoy probes an idle cluster once a minute unless told otherwise: too late for the first request.
         no_traffic_interval=_PROBE,
         no_traffic_healthy_interval=_PROBE,
-        unhealthy_interval=_PROBE_WHILE_DOWN,
+        unhealthy_interval=_PROBE,
         unhealthy_threshold=2,
         healthy_threshold=1,
     )
 
 
-def _provider_protocol(upstream: Upstream) -> HttpProtocolOptions:
+def _provider_protocol(spec: EnvoySpec, upstream: Upstream, digest: str) -> HttpProtocolOptions:
+    filters = attempt_filters(spec, digest)
+    http1, http2 = Http1ProtocolOptions(), Http2ProtocolOptions()
     if upstream.tls:
         # ALPN decides: HTTP/2 where the provider has it, else HTTP/1.1.
-        return HttpProtocolOptions(
-            auto_config=HttpProtocolOptionsAutoHttpConfig(
-                http_protocol_options=Http1ProtocolOptions(), http2_protocol_options=Http2ProtocolOptions()
-            )
-        )
-    return HttpProtocolOptions(
-        explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=Http1ProtocolOptions())
+        automatic = HttpProtocolOptionsAutoHttpConfig(http_protocol_options=http1, http2_protocol_options=http2)
+        return HttpProtocolOptions(auto_config=automatic, http_filters=filters)
+    explicit = HttpProtocolOptionsExplicitHttpConfig(
+        http_protocol_options=None if upstream.http2 else http1,
+        http2_protocol_options=http2 if upstream.http2 else None,
     )
+    return HttpProtocolOptions(explicit_http_config=explicit, http_filters=filters)
 
 
 def _tls(upstream: Upstream, ca_file: str) -> TransportSocket:
@@ -151,6 +212,25 @@ def _tls(upstream: Upstream, ca_file: str) -> TransportSocket:
     return TransportSocket(name="envoy.transport_sockets.tls", typed_config=Any.pack(context))
 
 
+def _mutual_tls(hop: HopTls) -> TransportSocket:
+    context = UpstreamTlsContext(
+        sni=hop.server_name,
+        auto_sni_san_validation=True,
+        common_tls_context=CommonTlsContext(
+            # Both ends are ours: no peer is older than this.
+            tls_params=TlsParameters(tls_minimum_protocol_version=TlsParametersTlsProtocol.TLSv1_3),
+            alpn_protocols=["h2"],
+            tls_certificates=[
+                TlsCertificate(
+                    certificate_chain=DataSource(filename=hop.certificate), private_key=DataSource(filename=hop.key)
+                )
+            ],
+            validation_context=CertificateValidationContext(trusted_ca=DataSource(filename=hop.ca)),
+        ),
+    )
+    return TransportSocket(name="envoy.transport_sockets.tls", typed_config=Any.pack(context))
+
+
 def _assignment(name: str, addresses: list[Address]) -> ClusterLoadAssignment:
     endpoints = [LbEndpoint(endpoint=Endpoint(address=address)) for address in addresses]
     return ClusterLoadAssignment(cluster_name=name, endpoints=[LocalityLbEndpoints(lb_endpoints=endpoints)])
@@ -160,7 +240,11 @@ def _wide_open() -> CircuitBreakers:
     return CircuitBreakers(
         thresholds=[
             CircuitBreakersThresholds(
-                max_connections=_IN_FLIGHT, max_pending_requests=_IN_FLIGHT, max_requests=_IN_FLIGHT
+                max_connections=_IN_FLIGHT,
+                max_pending_requests=_IN_FLIGHT,
+                max_requests=_IN_FLIGHT,
+                # Three at once by default: of 2,000 exchanges that a provider fails, nearly all would not fall back.
+                max_retries=_IN_FLIGHT,
             )
         ]
     )

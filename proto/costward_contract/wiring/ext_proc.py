@@ -1,29 +1,38 @@
-"""The ext_proc filter: off by default, on for LLM routes, and silent until the data plane asks for more."""
+"""The ext_proc filters: one off by default and on for LLM routes, silent until the data plane asks for more; one for
+second attempts."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
+from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutationRules
 from envoy_data_plane.envoy.config.core.v3 import GrpcService, GrpcServiceEnvoyGrpc, HeaderValue
 from envoy_data_plane.envoy.config.route.v3 import FilterConfig
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc.v3 import (
     ExternalProcessor,
     ExtProcOverrides,
     ExtProcPerRoute,
+    MetadataOptions,
+    MetadataOptionsMetadataNamespaces,
     ProcessingMode,
     ProcessingModeBodySendMode,
     ProcessingModeHeaderSendMode,
 )
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
+from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher
 from envoy_data_plane.google.protobuf import Any
 
+from costward_contract.metadata import ATTEMPTS, FAILED, SECOND, SIDE, TICKET
 from costward_contract.wiring.spec import BODY_LIMIT_BYTES, WIRING_VERSION, EnvoySpec
 
 FILTER_NAME = "costward.ext_proc"
 CLUSTER_NAME = "costward_extproc"
 
-CAPABILITIES = ("standalone-override",)
-"""Envoy 1.40 takes a reply that carries only a mode override, before the headers reply: a data plane may then read
+OWN_HEADERS = "x-costward-"
+
+CAPABILITIES = ("standalone-override", "retry")
+"""retry: this wiring has the chain for second attempts; without it the data plane asks for none. standalone-override:
+Envoy 1.40 takes a reply that carries only a mode override, before the headers reply: a data plane may then read
 bodies above the limit in FULL_DUPLEX_STREAMED while their headers are held. For later: nothing uses it yet."""
 
 MESSAGE_TIMEOUT = timedelta(seconds=1)
@@ -35,16 +44,16 @@ MAX_MESSAGE_TIMEOUT = timedelta(seconds=5)
 is below what a person takes for a dead connection."""
 
 
+_HEADERS_CHANGED = f"{OWN_HEADERS}.*|accept-encoding|content-length|x-envoy-(retr|max-retr|upstream-rq-per-try).*"
+"""All that the data plane ever sets or removes on requests and answers. A data plane that was taken over can then not
+send a request elsewhere, nor touch a credential. Answers of our own (ImmediateResponse) have rules of their own. Some
+names are cut short because Envoy refuses a regex of more than 100 instructions."""
+
+
 def ext_proc_filter(spec: EnvoySpec, digest: str) -> HttpFilter:
     """`digest`: hash of the whole wiring, announced so that the data plane can tell who runs an old one."""
     processor = ExternalProcessor(
-        grpc_service=GrpcService(
-            # Without Envoy's own x-forwarded-for and x-envoy-internal: they look like identity and are not.
-            envoy_grpc=GrpcServiceEnvoyGrpc(cluster_name=CLUSTER_NAME, skip_envoy_headers=True),
-            # The service's own `timeout` stays unset: it does not bound an ext_proc stream, and a stream lives as
-            # long as its exchange.
-            initial_metadata=[HeaderValue(key=k, value=v) for k, v in _announcement(digest)],
-        ),
+        grpc_service=_service(_announcement(digest)),
         failure_mode_allow=spec.failure_mode_allow,
         # One message for an exchange that nobody cares about; the reply to it asks for the body where it matters.
         # A static mode that is wider cannot be overridden down in every case.
@@ -59,10 +68,62 @@ def ext_proc_filter(spec: EnvoySpec, digest: str) -> HttpFilter:
         allow_mode_override=True,
         message_timeout=MESSAGE_TIMEOUT,
         max_message_timeout=MAX_MESSAGE_TIMEOUT,
+        # By default Envoy would take nearly every header from us, and none of its own that ask for a retry.
+        mutation_rules=_only(_HEADERS_CHANGED),
+        # What is not listed here is dropped silently, in either direction.
+        metadata_options=_metadata(written=[TICKET], read=[FAILED, SECOND]),
+        # Also an attempt that nobody of ours saw counts; a header with it would reach callers while we are down.
+        response_attributes=[ATTEMPTS],
         stat_prefix="costward",
     )
     # Disabled costs nothing on other routes; a route enables it with its own FilterConfig.
     return HttpFilter(name=FILTER_NAME, typed_config=Any.pack(processor), disabled=True)
+
+
+def retry_processor(spec: EnvoySpec, digest: str) -> ExternalProcessor:
+    """For the chain of a provider's cluster: reads the body of a second attempt again and may change it."""
+    return ExternalProcessor(
+        grpc_service=_service((*_announcement(digest), (SIDE, "upstream"))),
+        # Without us the second attempt is the first one again.
+        failure_mode_allow=spec.failure_mode_allow,
+        processing_mode=ProcessingMode(
+            # The headers are of no use to us and must be sent all the same: with SKIP an upstream chain does not wait
+            # for the reply to the body, and a body above the connection's buffer crashes Envoy (seen on 1.40).
+            request_header_mode=ProcessingModeHeaderSendMode.SEND,
+            # Read again from Envoy's retry buffer: whichever worker this reaches needs nothing of the first.
+            request_body_mode=ProcessingModeBodySendMode.BUFFERED,
+            response_header_mode=ProcessingModeHeaderSendMode.SKIP,
+            response_body_mode=ProcessingModeBodySendMode.NONE,
+            request_trailer_mode=ProcessingModeHeaderSendMode.SKIP,
+            response_trailer_mode=ProcessingModeHeaderSendMode.SKIP,
+        ),
+        message_timeout=MESSAGE_TIMEOUT,
+        mutation_rules=_only("content-length"),
+        metadata_options=_metadata(written=[SECOND], read=[TICKET, FAILED]),
+        stat_prefix="costward_retry",
+    )
+
+
+def _service(announcement: tuple[tuple[str, str], ...]) -> GrpcService:
+    return GrpcService(
+        # Without Envoy's own x-forwarded-for and x-envoy-internal: they look like identity and are not.
+        envoy_grpc=GrpcServiceEnvoyGrpc(cluster_name=CLUSTER_NAME, skip_envoy_headers=True),
+        # The service's own `timeout` stays unset: it does not bound an ext_proc stream, and a stream lives as long as
+        # its exchange. No retry policy either: a repeated message would be decided and reserved for twice.
+        initial_metadata=[HeaderValue(key=k, value=v) for k, v in announcement],
+    )
+
+
+def _only(names: str) -> HeaderMutationRules:
+    # An allow_expression outweighs disallow_all, also for x-envoy-* names.
+    return HeaderMutationRules(disallow_all=True, allow_expression=RegexMatcher(regex=names))
+
+
+def _metadata(*, written: list[str], read: list[str]) -> MetadataOptions:
+    return MetadataOptions(
+        receiving_namespaces=MetadataOptionsMetadataNamespaces(untyped=written),
+        forwarding_namespaces=MetadataOptionsMetadataNamespaces(untyped=read),
+    )
 
 
 def enabled_on_route(spec: EnvoySpec) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutation, HeaderMutationRemoveOnMatch
-from envoy_data_plane.envoy.config.core.v3 import Address, SocketAddress, TypedExtensionConfig
+from envoy_data_plane.envoy.config.core.v3 import Address, Http2ProtocolOptions, SocketAddress, TypedExtensionConfig
 from envoy_data_plane.envoy.config.listener.v3 import Filter, FilterChain, Listener
 from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutation as HeaderMutationFilter
 from envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3 import Mutations
 from envoy_data_plane.envoy.extensions.filters.http.router.v3 import Router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
+    HttpConnectionManagerCodecType,
     HttpConnectionManagerPathWithEscapedSlashesAction,
     HttpConnectionManagerServerHeaderTransformation,
     HttpConnectionManagerUpgradeConfig,
@@ -31,6 +32,11 @@ LISTENER_NAME = "costward"
 
 _REQUEST_HEADERS_TIMEOUT = timedelta(seconds=10)
 """A caller that has not finished its headers by then never will; it must not hold a connection for ever."""
+
+
+_STREAMS = 10_000
+"""Exchanges on one HTTP/2 connection of a caller, such as a gateway's. Envoy's default of 1,024 would hold back the
+rest of 2,000 long streams."""
 
 
 def listener(spec: EnvoySpec, digest: str) -> Listener:
@@ -63,6 +69,9 @@ def _connection_manager(spec: EnvoySpec, digest: str) -> HttpConnectionManager:
             # The provider needs none of Envoy's own headers, and they would tell it how we are built.
             HttpFilter(name="envoy.filters.http.router", typed_config=Any.pack(Router(suppress_envoy_headers=True))),
         ],
+        # HTTP/1.1 or HTTP/2, with prior knowledge: the first bytes tell.
+        codec_type=HttpConnectionManagerCodecType.AUTO,
+        http2_protocol_options=Http2ProtocolOptions(max_concurrent_streams=_STREAMS),
         early_header_mutation_extensions=[_forget_callers_controls()],
         use_remote_address=True,
         skip_xff_append=True,

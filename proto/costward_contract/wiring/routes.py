@@ -60,6 +60,8 @@ def _virtual_host(spec: EnvoySpec, upstream: Upstream) -> VirtualHost:
     return VirtualHost(
         name=upstream.name,
         domains=list(upstream.hosts),
+        # By this header the chain of each attempt knows a second one; it ends there.
+        include_request_attempt_count=True,
         routes=[
             *(route for path in LLM_PATHS for route in _llm_routes(spec, upstream, path)),
             *_plain_routes(upstream),

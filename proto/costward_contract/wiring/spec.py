@@ -27,6 +27,7 @@ because the data plane reads no more either."""
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")
 """A DNS name or an address; what else a URL may hold would end up in Envoy's config as it is."""
+_ADDRESS = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 
 
 class WiringError(ValueError):
@@ -49,6 +50,8 @@ class Upstream:
     """Host names (without port) under which callers ask for this provider."""
     ca_file: str | None = None
     """PEM bundle that its certificate must chain to; None: the spec's."""
+    http2: bool = False
+    """For `http://`: speak HTTP/2 at once, because clear text has no ALPN to find it out. With TLS ALPN decides."""
 
     @property
     def parts(self) -> SplitResult:
@@ -80,18 +83,29 @@ class Upstream:
     @property
     def is_address(self) -> bool:
         """Whether the host is an IP address: those have no server name to send in TLS."""
-        try:
-            ipaddress.ip_address(self.host)
-        except ValueError:
-            return False
-        return True
+        return is_ip(self.host)
+
+
+@dataclass(frozen=True, slots=True)
+class HopTls:
+    """Mutual TLS between Envoy and a data plane over TCP. Paths of PEM files, as Envoy sees them."""
+
+    certificate: str
+    key: str
+    ca: str
+    """What the data plane's certificate must chain to."""
+    server_name: str
+    """The DNS name that the data plane's certificate must hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvoySpec:
     upstreams: tuple[Upstream, ...]
-    sockets: tuple[str, ...]
+    sockets: tuple[str, ...] = ()
     """Paths of the data plane's Unix sockets, one a worker: they are the endpoints of one cluster."""
+    addresses: tuple[str, ...] = ()
+    """`host:port` of data planes over TCP, instead of sockets; they need `hop_tls`."""
+    hop_tls: HopTls | None = None
     listen_address: str = "127.0.0.1"
     """Loopback: callers send their provider keys in clear to this port."""
     listen_port: int = 8080
@@ -105,6 +119,14 @@ class EnvoySpec:
     """Debian's and Alpine's bundle; other systems keep theirs elsewhere, so the CLI asks the system."""
 
 
+def is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def failure_mode_allow(policies: Iterable[Policy]) -> bool:
     """One static flag serves all policies of a proxy, so one `Closed` wins over every `Open`."""
     return all(policy.failure_policy == "Open" for policy in policies)
@@ -115,8 +137,7 @@ def problems_of(spec: EnvoySpec) -> list[str]:
     problems = [problem for upstream in spec.upstreams for problem in _upstream_problems(upstream)]
     if not spec.upstreams:
         problems.append("no upstream is given: name at least one provider, for example https://api.openai.com/v1")
-    if not spec.sockets:
-        problems.append("no data plane socket is given: name at least one Unix socket path")
+    problems += _hop_problems(spec)
     for path in (*spec.sockets, *filter(None, [spec.admin_socket])):
         problems += socket_path_problems(path)
     if spec.admin_port is not None and spec.admin_socket is not None:
@@ -126,6 +147,18 @@ def problems_of(spec: EnvoySpec) -> list[str]:
         ("upstream name", [upstream.name for upstream in spec.upstreams]),
     ):
         problems += _repeated(kind, values)
+    return problems
+
+
+def _hop_problems(spec: EnvoySpec) -> list[str]:
+    problems = [f"the data plane's address {a!r} is not host:port" for a in spec.addresses if not _ADDRESS.fullmatch(a)]
+    if not spec.sockets and not spec.addresses:
+        problems.append("no data plane socket is given: name at least one Unix socket path")
+    if spec.sockets and spec.addresses:
+        problems.append("both sockets and addresses of the data plane are given: keep one kind")
+    if bool(spec.addresses) is not (spec.hop_tls is not None):
+        # Whoever reaches the port could store answers and read prompts; a socket has file permissions instead.
+        problems.append("addresses of the data plane and hop_tls go together: TCP needs mutual TLS, a socket has none")
     return problems
 
 
