@@ -8,9 +8,8 @@ from typing import Any
 from costward_contract.metadata import FAILED, SECOND, TICKET
 from costward_contract.wiring import EnvoySpec, Upstream, envoy_bootstrap
 
-SPEC = EnvoySpec(
-    (Upstream("openai", "https://api.openai.com/v1"), Upstream("lan", "http://10.0.0.7")), ("/run/a.sock",)
-)
+OPENAI = Upstream("openai", "https://api.openai.com/v1")
+SPEC = EnvoySpec((OPENAI, Upstream("lan", "http://10.0.0.7", hosts=("lan",))), ("/run/a.sock",))
 OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
