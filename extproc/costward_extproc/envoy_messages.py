@@ -109,8 +109,9 @@ def reply_of(effect: ReadOn | GoUpstream | Answer | PassHeaders | PassChunk) -> 
             return _read_on(remove, answer_only=True)
         case GoUpstream(_, body):
             return _go_upstream(body)
-        case PassHeaders(add):
-            return b"".join([_option("response_headers", name, value) for name, value in add]) or _PASS_HEADERS
+        case PassHeaders(add, remove):
+            parts = [_option("response_headers", name, value) for name, value in add]
+            return b"".join([*parts, _without(remove)] if remove else parts) or _PASS_HEADERS
         case PassChunk(None):
             return _PASS_CHUNK
         case PassChunk(body):
@@ -124,6 +125,12 @@ def _read_on(remove: tuple[str, ...], answer_only: bool = False) -> bytes:
     common = CommonResponse(header_mutation=HeaderMutation(remove_headers=remove))
     mode = _READ_ANSWER if answer_only else _READ_ALL
     return _bytes(ProcessingResponse(request_headers=HeadersResponse(response=common), mode_override=mode))
+
+
+@lru_cache(maxsize=16)
+def _without(names: tuple[str, ...]) -> bytes:
+    common = CommonResponse(header_mutation=HeaderMutation(remove_headers=names))
+    return _bytes(ProcessingResponse(response_headers=HeadersResponse(response=common)))
 
 
 def _go_upstream(body: bytes | None) -> bytes:

@@ -45,6 +45,7 @@ MEMBERS = {
     "status": int,
     "warnings": list,
     "timings": dict,
+    "endpoint": str,
 }
 PARTS = {
     "cache": {"outcome", "reason", "tier", "partition", "entry", "score", "threshold", "stored"},

@@ -63,3 +63,17 @@ def test_money_and_decisions_are_summed_by_policy(telemetry: Telemetry) -> None:
 def test_what_a_caller_asked_for_is_no_label(telemetry: Telemetry) -> None:
     telemetry.write(dataclasses.replace(ROUTED, asked_model="only-mine", rung=None))
     assert b"only-mine" not in generate_latest(REGISTRY)
+
+
+def test_what_cannot_be_priced_is_counted_by_endpoint_and_decision(telemetry: Telemetry) -> None:
+    batch = dataclasses.replace(ROUTED, dialect=None, endpoint="batches", reason="unpriced-endpoint", decision="pass")
+    telemetry.write(batch)
+    telemetry.write(batch)
+    telemetry.write(dataclasses.replace(batch, endpoint="websocket", decision="refuse"))
+    telemetry.write(dataclasses.replace(batch, endpoint="models", reason="free-endpoint"))
+    policy = {"policy": "default/support-bot"}
+    assert samples("costward_unpriced_total") == [
+        ({**policy, "endpoint": "batches", "decision": "pass"}, 2),
+        ({**policy, "endpoint": "websocket", "decision": "refuse"}, 1),
+    ]
+    assert samples("costward_cache_lookups_total") == []

@@ -16,6 +16,9 @@ _FIXED: Mapping[str, str] = {
     "cache-miss-long-text": "the cache has no answer to the same words, and the text is too long to compare by meaning",
     "body-too-large": "its body is larger than what is read",
     "no-body": "its body never came",
+    "unpriced-endpoint": "no codec reads this endpoint, so it cannot be priced",
+    "free-endpoint": "providers charge nothing for this endpoint",
+    "listed-alias": "the model asked about is an alias of the policy",
     "left-undecided": "the caller left before anything was decided",
     "ledger-unavailable": "nobody could say where the caller's caps stand, and its plan does not go on unchecked",
 }
@@ -31,6 +34,8 @@ _KEPT_AWAY: Mapping[str, str] = {
     "logprobs": "it asks for the probabilities of tokens",
     "changing-answer": "it asks for an answer that differs each time",
     "lone-surrogate": "its text is no valid Unicode",
+    "embeddings": "embeddings are not reused yet",
+    "stored-conversation": "it goes on from, or is kept for, a conversation that the provider stores",
 }
 
 GUARDS: Mapping[str, str] = {

@@ -13,7 +13,7 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 
-from costward_extproc.core.record import Record
+from costward_extproc.core.record import UNPRICED, Record
 
 _DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 """Seconds. From a cache hit to a long agent answer; 0.2 is our own deadline, so that P3 can be read off."""
@@ -57,6 +57,13 @@ class Telemetry:
             by_model,
             _GEN_AI,
         )
+        self._unpriced = _Tally(
+            meter,
+            "costward.unpriced",
+            "",
+            "Exchanges with endpoints that no codec reads, without what is free",
+            ("policy", "endpoint", "decision"),
+        )
         self._warnings = meter.create_counter("costward.degradations", description="Whatever was not as it should be")
         self._duration = meter.create_histogram("gen_ai.client.operation.duration", "s", "Whole exchanges")
         self._decided = meter.create_histogram("costward.decision.duration", "s", "Request headers to decision")
@@ -66,6 +73,11 @@ class Telemetry:
         rung = record.rung or "none"
         decision = record.decision
         self._exchanges.add(1, (policy, decision, record.end, rung))
+        if record.dialect is None:
+            # Let go at its headers: there is no cache, no tokens and no duration to tell of.
+            if record.reason == UNPRICED:
+                self._unpriced.add(1, (policy, record.endpoint or "unknown", decision))
+            return
         if record.cost:
             self._spent.add(record.cost, (policy, rung))
         if record.baseline > record.cost:

@@ -19,6 +19,7 @@ from costward_extproc.core.means import Means
 from costward_extproc.core.money import Quote, Rates
 from costward_extproc.core.record import CacheNote, DecisionKind, RouteNote
 from costward_extproc.dialects.base import Asked, Dialect
+from costward_extproc.dialects.registry import Endpoint
 
 NO_ROUTE = RouteNote(rule=None, rung=None, enforced=False)
 CACHE_OFF = CacheNote(outcome="off")
@@ -37,8 +38,7 @@ class Frame:
     dialect: Dialect
     headers: Headers
     means: Means
-    model: str | None = None
-    """Where the path names it, as Azure's deployments do."""
+    endpoint: Endpoint
 
 
 @dataclass(frozen=True, slots=True)

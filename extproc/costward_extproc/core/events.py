@@ -114,9 +114,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class PassHeaders:
-    """Answer the response headers, with ours added."""
+    """Answer the response headers, with ours added and what is no longer true taken out."""
 
     add: tuple[tuple[str, str], ...]
+    remove: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The exchange as a sans-IO machine: `(state, event) -> (state, effects)`.
 
-The way of one request, in order: `_on_headers` (is it ours, who is it), `request.consult` (read the body once, ask
-where the caps stand and whether the answer is known), `request.resume` (hit, refuse, or reserve and go upstream),
-`response` (the answer flows past), `settling.close` (account for it once).
+The way of one request, in order: `_on_headers` (is it ours, who is it; what no codec reads goes to `endpoints`),
+`request.consult` (read the body once, ask where the caps stand and whether the answer is known), `request.resume`
+(hit, refuse, or reserve and go upstream), `response` (the answer flows past), `settling.close` (account for it once).
 
 Every message of Envoy gets exactly one reply, whatever state it finds us in; any chunking of the same bytes leads to
 the same decisions.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from costward_contract.snapshot import Snapshot
 
-from costward_extproc.core import request, response, settling
+from costward_extproc.core import endpoints, model_list, request, response, settling
 from costward_extproc.core.case import Frame
 from costward_extproc.core.events import (
     Closed,
@@ -32,7 +32,7 @@ from costward_extproc.core.events import (
 from costward_extproc.core.headers import hop_headers
 from costward_extproc.core.identity import Workload, governing, identify
 from costward_extproc.core.means import Means
-from costward_extproc.core.states import Arriving, Finished, Receiving, Responding, State, Step, Upstream
+from costward_extproc.core.states import Arriving, Finished, Listing, Receiving, Responding, State, Step, Upstream
 from costward_extproc.dialects.registry import endpoint_of
 
 
@@ -51,9 +51,9 @@ def step(state: State, event: Event) -> Step:
         case Done():
             return request.resume(state, event)
         case ResponseHeaders():
-            return response.on_headers(state, event) if isinstance(state, Upstream) else (state, (PassHeaders(()),))
+            return _on_response_headers(state, event)
         case ResponseBody():
-            return response.on_body(state, event) if isinstance(state, Responding) else (state, (PassChunk(),))
+            return _on_response_body(state, event)
         case Closed():
             return settling.close(state, event.at)
 
@@ -64,12 +64,12 @@ def _on_headers(state: State, event: RequestHeaders) -> Step:
     headers = event.headers
     endpoint = endpoint_of(headers.get(":method", ""), headers.get(":path", ""))
     policy = governing(state.snapshot, state.workload)
-    if endpoint is None or endpoint.dialect is None or policy is None:
+    if policy is None:
         return Finished(), (LetGo(),)
+    if endpoint is None or endpoint.dialect is None or endpoints.is_upgrade(headers):
+        return endpoints.ungoverned(state, policy, endpoint, event)
     caller = identify(headers, state.workload, policy, state.means.digest_key)
-    frame = Frame(
-        state.id, event.at, state.snapshot, policy, caller, endpoint.dialect, headers, state.means, endpoint.model
-    )
+    frame = Frame(state.id, event.at, state.snapshot, policy, caller, endpoint.dialect, headers, state.means, endpoint)
     length = _declared_length(headers)
     if length > state.means.body_limit:
         return request.consult_unread(frame, length, event.at)
@@ -85,6 +85,26 @@ def _on_body(state: State, event: RequestBody) -> Step:
     if not event.end:
         return Receiving(state.frame, chunks), ()
     return request.consult(state.frame, b"".join(chunks), event.at)
+
+
+def _on_response_headers(state: State, event: ResponseHeaders) -> Step:
+    match state:
+        case Upstream():
+            return response.on_headers(state, event)
+        case Listing():
+            return model_list.on_headers(state, event)
+        case _:
+            return state, (PassHeaders(()),)
+
+
+def _on_response_body(state: State, event: ResponseBody) -> Step:
+    match state:
+        case Responding():
+            return response.on_body(state, event)
+        case Listing():
+            return model_list.on_body(state, event)
+        case _:
+            return state, (PassChunk(),)
 
 
 def _declared_length(headers: Headers) -> int:

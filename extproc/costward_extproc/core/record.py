@@ -14,6 +14,9 @@ from costward_extproc.core.money import PriceSource, Usage
 DecisionKind = Literal["pass", "hit-exact", "hit-semantic", "route", "degrade", "refuse"]
 End = Literal["complete", "aborted", "error"]
 
+UNPRICED = "unpriced-endpoint"
+"""Reason of an exchange with an endpoint that no codec reads and that is not free, passed or refused."""
+
 
 @dataclass(frozen=True)
 class CacheNote:
@@ -94,6 +97,7 @@ class Record:
     generation: int | None
     snapshot: str
     dialect: str | None
+    """None: no codec reads this endpoint."""
     asked_model: str | None
     served_model: str | None
     rung: str | None
@@ -126,4 +130,6 @@ class Record:
     warnings: tuple[str, ...] = ()
     """Codes of everything that was not as it should be: a port that failed, an estimate, an unknown price."""
     timings: Timings = Timings()
+    endpoint: str | None = None
+    """What it was for, a word of a closed set: `chat`, `messages`, `batches`, `websocket`, `unknown`."""
     v: int = 1

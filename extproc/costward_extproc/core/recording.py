@@ -49,7 +49,7 @@ def record_of(
         policy=case.policy.ref,
         generation=case.policy.generation,
         snapshot=frame.snapshot.hash,
-        dialect=frame.dialect.name,
+        dialect=frame.endpoint.dialect.name if frame.endpoint.dialect else None,
         asked_model=_name(asked.model) if asked else None,
         served_model=_name(served),
         rung=case.plan.rung.name if case.plan and case.plan.rung else None,
@@ -79,6 +79,7 @@ def record_of(
             first_byte=_ms(frame.at, first_byte_at),
             ended=_ms(frame.at, at),
         ),
+        endpoint=frame.endpoint.kind,
     )
 
 

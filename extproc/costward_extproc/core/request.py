@@ -96,7 +96,7 @@ def _read(frame: Frame, body: bytes) -> Case:
     try:
         if media != "application/json":
             raise Unreadable("content-type")
-        asked = frame.dialect.read_request(body, frame.model)
+        asked = frame.dialect.read_request(body, frame.endpoint.model)
     except Unreadable as problem:
         return _unreadable(frame, problem.reason, len(body))
     tokens = spending.counted(frame.dialect.prompt_text(asked), frame.means) + asked.flat_tokens

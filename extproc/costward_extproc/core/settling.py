@@ -21,6 +21,7 @@ from costward_extproc.core.states import (
     Consulting,
     Embedding,
     Finished,
+    Listing,
     Receiving,
     Reserving,
     Responding,
@@ -55,6 +56,8 @@ def close(state: State, at: float) -> Step:
             return _end_unanswered(state.case, at)
         case Responding():
             return _end_answered(state, at)
+        case Listing():
+            return Finished(), (Write(record_of(state.case, at, end="aborted")),)
         case Answered():
             return Finished(), (Write(recording.answered(state.case, state.status, state.entry, at)),)
 

@@ -92,12 +92,33 @@ class Answered:
     ended: Literal[True] = True
 
 
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """A list of models is asked for, to which the policy's aliases will be added."""
+
+    case: Case
+    entries: bytes
+    """The aliases as members of that list."""
+    held: bytes = b""
+    """The beginning of the answer, until the list begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """Nothing is open: let go, or accounted for."""
 
 
 State: TypeAlias = (
-    Arriving | Receiving | Consulting | Embedding | Searching | Reserving | Upstream | Responding | Answered | Finished
+    Arriving
+    | Receiving
+    | Consulting
+    | Embedding
+    | Searching
+    | Reserving
+    | Upstream
+    | Responding
+    | Answered
+    | Listing
+    | Finished
 )
 Step: TypeAlias = tuple[State, tuple[Effect, ...]]

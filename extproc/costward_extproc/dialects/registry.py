@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
+from costward_extproc.dialects.anthropic_messages import AnthropicMessages
 from costward_extproc.dialects.base import Dialect
 from costward_extproc.dialects.openai_chat import OpenAIChat
 
@@ -37,11 +38,13 @@ class Endpoint:
 
 
 _CHAT = OpenAIChat()
+_MESSAGES = AnthropicMessages()
 
 GOVERNED: Mapping[str, Endpoint] = {
     "chat/completions": Endpoint("chat", _CHAT),
     "deployments/{model}/chat/completions": Endpoint("chat", _CHAT),
     "engines/{model}/chat/completions": Endpoint("chat", _CHAT),
+    "messages": Endpoint("messages", _MESSAGES, family="anthropic"),
     # Longer than the paths above that they end with, which are something else.
     "threads/*/messages": Endpoint("threads"),
 }
@@ -108,6 +111,11 @@ def _endpoint(method: str, path: str) -> Endpoint | None:
 
 _remembered = lru_cache(maxsize=512)(_endpoint)
 """The same few paths come with every request."""
+
+
+def speaker(family: Family) -> Dialect:
+    """Whoever writes errors as this family's clients read them."""
+    return _MESSAGES if family == "anthropic" else _CHAT
 
 
 def segments_of(path: str) -> tuple[str, ...]:

@@ -6,7 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from costward_contract.snapshot import CachePolicy, FixedThreshold, LadderStep, MicroUSD, Mode, OnFailure, Snapshot
+from costward_contract.snapshot import (
+    Alias,
+    CachePolicy,
+    FixedThreshold,
+    LadderStep,
+    MicroUSD,
+    Mode,
+    OnFailure,
+    Snapshot,
+)
 from costward_extproc.cache.entries import DIMENSIONS, Embedding, Entry, Neighbour
 from costward_extproc.core import exchange
 from costward_extproc.core.events import (
@@ -47,6 +56,9 @@ REQUESTS = [
     b'{"model": "gpt-5"',
     b"",
 ]
+CHAT = ("POST", "/v1/chat/completions")
+UNKNOWN = ("GET", "/favicon.ico")
+OTHER_CALLS = [UNKNOWN, ("POST", "/v1/batches"), ("GET", "/v1/models"), ("GET", "/v1/models/auto")]
 ANSWERS = [completion(), stream(), stream()[:700], b"\xff", b""]
 VECTOR = np.eye(1, DIMENSIONS, dtype=np.float32)[0]
 
@@ -64,7 +76,8 @@ class Exchange(RuleBasedStateMachine):
     def begin(self, mode: Mode, capped: bool, on_failure: OnFailure, semantic: bool, governed: bool) -> None:
         limited = tier(1_000_000, *LADDER, on_ledger_failure=on_failure)
         cache = CachePolicy(mode=mode, semantic=FixedThreshold(900_000) if semantic else None)
-        rules = policy(cache=cache, tiers=(limited if capped else replace(limited, caps=()),))
+        aliases = (Alias("auto", ("small", "large")),)
+        rules = policy(cache=cache, tiers=(limited if capped else replace(limited, caps=()),), aliases=aliases)
         snapshot = Snapshot((rules,) if governed else (), "sha256:test")
         self.state = exchange.begin("x1", snapshot, WORKLOAD, means(answer_limit=2_000))
         self.now = NOW
@@ -87,12 +100,12 @@ class Exchange(RuleBasedStateMachine):
     def _count(self, *kinds: type[Any]) -> int:
         return sum(isinstance(effect, kinds) for effect in self.effects)
 
-    @rule(end=st.booleans(), path=st.sampled_from(["/v1/chat/completions", "/v1/chat/completions", "/v1/models"]))
-    def request_headers(self, end: bool, path: str) -> None:
+    @rule(end=st.booleans(), call=st.sampled_from([CHAT, CHAT, CHAT, *OTHER_CALLS]))
+    def request_headers(self, end: bool, call: tuple[str, str]) -> None:
         first = isinstance(self.state, Arriving)
-        self.governed |= first and path != "/v1/models" and bool(self.state.snapshot.policies)  # type: ignore[union-attr]
+        self.governed |= first and call != UNKNOWN and bool(self.state.snapshot.policies)  # type: ignore[union-attr]
         self.messages += 1
-        headers = {":method": "POST", ":path": path, "content-type": "application/json"}
+        headers = {":method": call[0], ":path": call[1], "content-type": "application/json"}
         self._send(RequestHeaders(self.now, headers, end))
 
     @rule(body=st.sampled_from(REQUESTS))
