@@ -67,6 +67,7 @@ BETWEEN = f"""\
   has them.
 - A text may hold these placeholders and no other braces: {" ".join(f"`{{{name}}}`" for name in PLACEHOLDERS)}.
 - Headers of identities do not begin with `x-costward-`.
+- `routing.fallback` needs two models; see [fallback.md](fallback.md).
 - A rule has at least one condition, and `minPromptTokens` is not above `maxPromptTokens`.
 - `targetRefs` names the policy's own namespace.
 

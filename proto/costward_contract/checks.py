@@ -38,6 +38,7 @@ def findings(document: object) -> Iterator[Finding]:
     yield from _cache(spec)
     for rule in spec["routing"]["rules"].items():
         yield from _rule(rule, spec["models"].texts("name"))
+    yield from _fallback(spec["routing"]["fallback"], spec)
 
 
 def _target_refs(refs: Tree, namespace: str) -> Iterator[Finding]:
@@ -155,6 +156,16 @@ def _rule(rule: Tree, rungs: list[str]) -> Iterator[Finding]:
         yield low.finding("is above maxPromptTokens: the rule never holds")
     if rule["use"].text not in (None, *rungs):
         yield rule["use"].finding("is not in spec.models", _among(rungs))
+
+
+def _fallback(fallback: Tree, spec: Tree) -> Iterator[Finding]:
+    if not fallback:
+        return
+    yield from _twice(fallback["after"].items())
+    if _amount(seconds, fallback["firstByteWithin"]) == 0:
+        yield fallback["firstByteWithin"].finding("an answer must be given time to begin", "a second or longer")
+    if len(spec["models"].texts("name")) < 2:
+        yield fallback.finding("there is no other rung to try", "two models at least")
 
 
 def _twice(values: Iterable[Tree]) -> Iterator[Finding]:

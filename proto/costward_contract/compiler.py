@@ -170,7 +170,12 @@ def _routing(routing: p.RoutingSpec) -> s.RoutingPolicy:
         mode=routing.mode,
         rewrite_named_models=routing.rewrite_named_models,
         rules=tuple(s.RoutingRule(_when(rule.when), rule.use) for rule in routing.rules),
+        fallback=_fallback(routing.fallback) if routing.fallback else None,
     )
+
+
+def _fallback(fallback: p.FallbackSpec) -> s.FallbackPolicy:
+    return s.FallbackPolicy(after=fallback.after, first_byte_s=seconds(fallback.first_byte_within))
 
 
 def _when(when: p.WhenSpec) -> s.When:

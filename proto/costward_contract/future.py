@@ -19,7 +19,6 @@ _FIELDS = frozenset(
         "spec.models[].provider",
         "spec.outcomes",
         "spec.overrides",
-        "spec.routing.fallback",
         "spec.routing.maxShare",
         "spec.routing.qualityTarget",
         "spec.targetRefs[].namespace",

@@ -22,6 +22,7 @@ from costward_contract.snapshot import (
     OnFailure,
     Scope,
     Unpriced,
+    UpstreamFailure,
 )
 
 API_VERSION = "costward.dev/v1alpha1"
@@ -194,6 +195,21 @@ class RuleSpec(_Strict):
     use: scalars.Name = Field(description="The rung that answers.")
 
 
+class FallbackSpec(_Strict):
+    # Not `on`: YAML 1.1, which Kubernetes' tools read, takes that key for a boolean.
+    after: tuple[UpstreamFailure, ...] = Field(
+        min_length=1, max_length=3, description="Failures of the provider after which another rung is tried, once."
+    )
+    to: Literal["Next"] = Field(
+        default="Next", description="The next rung up that the request may use; the next one down where there is none."
+    )
+    attempts: StrictInt = Field(default=1, ge=1, le=1, description="How often another rung is tried.")
+    # Five minutes: two attempts fit into the ten after which the usual SDKs give up.
+    first_byte_within: scalars.DurationText = Field(
+        default="5m", description="For Timeout: how long an answer may take to begin."
+    )
+
+
 class RoutingSpec(_Strict):
     mode: Mode = Field(default="Observe", description="Off, record what would have been chosen, or choose.")
     # False: a model that the application named is the application's choice until the owner opts in.
@@ -202,6 +218,9 @@ class RoutingSpec(_Strict):
     )
     # 32: a list that a person can still read from top to bottom.
     rules: tuple[RuleSpec, ...] = Field(default=(), max_length=32, description="The first rule that holds decides.")
+    fallback: FallbackSpec | None = Field(
+        default=None, description="A second attempt on another rung where the provider fails; none where left out."
+    )
 
 
 class Spec(_Strict):

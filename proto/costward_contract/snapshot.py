@@ -21,6 +21,7 @@ MessageDelivery = Literal["Error", "Answer"]
 OnFailure = Literal["Open", "Closed"]
 Unpriced = Literal["Pass", "Refuse"]
 Bypass = Literal["TimeSensitive", "ToolCalls"]
+UpstreamFailure = Literal["ServerError", "RateLimited", "Timeout"]
 
 SCHEMA_VERSION = 1
 
@@ -129,10 +130,20 @@ class RoutingRule:
 
 
 @dataclass(frozen=True, slots=True)
+class FallbackPolicy:
+    """Once to the next rung where the provider fails in one of these ways."""
+
+    after: tuple[UpstreamFailure, ...]
+    first_byte_s: int
+    """For Timeout: how long an answer may take to begin."""
+
+
+@dataclass(frozen=True, slots=True)
 class RoutingPolicy:
     mode: Mode = "Observe"
     rewrite_named_models: bool = False
     rules: tuple[RoutingRule, ...] = ()
+    fallback: FallbackPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ _ACTIONS: tuple[s.LadderAction, ...] = get_args(s.LadderAction)
 _DELIVERIES: tuple[s.MessageDelivery, ...] = get_args(s.MessageDelivery)
 _ON_FAILURE: tuple[s.OnFailure, ...] = get_args(s.OnFailure)
 _UNPRICED: tuple[s.Unpriced, ...] = get_args(s.Unpriced)
+_FAILURES: tuple[s.UpstreamFailure, ...] = get_args(s.UpstreamFailure)
 _BYPASSES: tuple[s.Bypass, ...] = get_args(s.Bypass)
 
 
@@ -168,6 +169,7 @@ def _write_routing(routing: s.RoutingPolicy) -> pb.RoutingPolicy:
         mode=routing.mode,
         rewrite_named_models=routing.rewrite_named_models,
         rules=[pb.RoutingRule(when=_write_when(rule.when), use=rule.use) for rule in routing.rules],
+        fallback=_write_fallback(routing.fallback) if routing.fallback else None,
     )
 
 
@@ -176,7 +178,17 @@ def _read_routing(message: pb.RoutingPolicy) -> s.RoutingPolicy:
         mode=_known(message.mode, _MODES, "routing mode"),
         rewrite_named_models=message.rewrite_named_models,
         rules=tuple(s.RoutingRule(_read_when(rule.when), rule.use) for rule in message.rules),
+        fallback=_read_fallback(message.fallback) if message.HasField("fallback") else None,
     )
+
+
+def _write_fallback(fallback: s.FallbackPolicy) -> pb.FallbackPolicy:
+    return pb.FallbackPolicy(after=fallback.after, first_byte_s=fallback.first_byte_s)
+
+
+def _read_fallback(message: pb.FallbackPolicy) -> s.FallbackPolicy:
+    failures = tuple(_known(name, _FAILURES, "failure of a provider") for name in message.after)
+    return s.FallbackPolicy(failures, message.first_byte_s)
 
 
 def _write_when(when: s.When) -> pb.When:

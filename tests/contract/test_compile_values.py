@@ -8,6 +8,7 @@ from costward_contract.snapshot import (
     Alias,
     CachePolicy,
     Cap,
+    FallbackPolicy,
     FixedThreshold,
     HeaderSource,
     Identity,
@@ -71,7 +72,12 @@ def test_every_field_arrives() -> None:
             Tier("pro"),
         ),
         cache=CachePolicy("Enforce", "User", 5_400, FixedThreshold(950_000), ("ToolCalls",)),
-        routing=RoutingPolicy("Enforce", True, (RoutingRule(When("Classification", False, 1, 200), "small"),)),
+        routing=RoutingPolicy(
+            "Enforce",
+            True,
+            (RoutingRule(When("Classification", False, 1, 200), "small"),),
+            FallbackPolicy(("ServerError", "Timeout"), 90),
+        ),
         failure_policy="Closed",
         unpriced="Refuse",
     )

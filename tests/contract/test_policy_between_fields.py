@@ -40,6 +40,8 @@ from tests.fakes.policy_documents import changed, minimal, read, removed
         ("spec.routing.rules[0].when", {}, "holds for every request"),
         ("spec.routing.rules[0].when.minPromptTokens", 201, "is above maxPromptTokens"),
         ("spec.routing.rules[0].use", "huge", "is not in spec.models"),
+        ("spec.routing.fallback.after", ["Timeout", "Timeout"], "is given twice in this list"),
+        ("spec.routing.fallback.firstByteWithin", "0s", "an answer must be given time to begin"),
     ],
 )
 def test_it_is_told(path: str, value: object, said: str) -> None:
@@ -60,7 +62,7 @@ def test_it_is_told(path: str, value: object, said: str) -> None:
         ("spec.identity.tier", ["spec.tiers[1].name"]),
         ("spec.tiers", ["spec.identity.tier.default"]),
         ("spec.models", ["spec.aliases.auto"] * 2 + ["spec.aliases.best", "spec.tiers[0].ladder[1].model"]
-         + ["spec.routing.rules[0].use"]),
+         + ["spec.routing.rules[0].use", "spec.routing.fallback"]),
     ],
 )  # fmt: skip
 def test_what_is_needed_elsewhere_cannot_be_left_out(path: str, told: list[str]) -> None:

@@ -53,6 +53,8 @@ def test_owner_and_name_are_enough() -> None:
         ("spec.routing.rules[0].when.minPromptTokens", -1, "is not allowed"),
         ("spec.failurePolicy", "Maybe", "is not allowed"),
         ("spec.unpriced", "Maybe", "is not allowed"),
+        ("spec.routing.fallback.after[0]", "Error", "is not allowed"),
+        ("spec.routing.fallback.to", "Cheapest", "is not allowed"),
     ],
 )
 def test_a_wrong_value_is_told(path: str, value: object, said: str) -> None:

@@ -29,7 +29,6 @@ def test_planned_values_are_not_supported_yet(path: str, value: str) -> None:
         ("spec.outcomes", {}),
         ("spec.routing.qualityTarget", {}),
         ("spec.routing.maxShare", "50%"),
-        ("spec.routing.fallback", {}),
         ("spec.routing.mode", "Shadow"),
         ("spec.cache.semantic.maxErrorRate", "1%"),
         ("spec.cache.semantic.shadow", {}),

@@ -12,6 +12,7 @@ from costward_contract.snapshot import (
     Alias,
     CachePolicy,
     Cap,
+    FallbackPolicy,
     FixedThreshold,
     HeaderSource,
     Identity,
@@ -67,6 +68,7 @@ POLICIES = st.builds(
         RoutingPolicy,
         rewrite_named_models=st.booleans(),
         rules=st.lists(st.builds(RoutingRule, WHEN, TEXT), max_size=2).map(tuple),
+        fallback=st.none() | st.builds(FallbackPolicy, st.just(("ServerError", "Timeout")), AMOUNT),
     ),
 )
 POLICY = Policy(

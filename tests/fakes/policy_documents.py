@@ -72,6 +72,12 @@ RICH: Mapping[str, object] = {
                     "use": "small",
                 }
             ],
+            "fallback": {
+                "after": ["ServerError", "Timeout"],
+                "to": "Next",
+                "attempts": 1,
+                "firstByteWithin": "90s",
+            },
         },
         "failurePolicy": "Closed",
         "unpriced": "Refuse",

@@ -171,14 +171,24 @@ class FixedThreshold(_message.Message):
     def __init__(self, ppm: _Optional[int] = ...) -> None: ...
 
 class RoutingPolicy(_message.Message):
-    __slots__ = ("mode", "rewrite_named_models", "rules")
+    __slots__ = ("mode", "rewrite_named_models", "rules", "fallback")
     MODE_FIELD_NUMBER: _ClassVar[int]
     REWRITE_NAMED_MODELS_FIELD_NUMBER: _ClassVar[int]
     RULES_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_FIELD_NUMBER: _ClassVar[int]
     mode: str
     rewrite_named_models: bool
     rules: _containers.RepeatedCompositeFieldContainer[RoutingRule]
-    def __init__(self, mode: _Optional[str] = ..., rewrite_named_models: _Optional[bool] = ..., rules: _Optional[_Iterable[_Union[RoutingRule, _Mapping]]] = ...) -> None: ...
+    fallback: FallbackPolicy
+    def __init__(self, mode: _Optional[str] = ..., rewrite_named_models: _Optional[bool] = ..., rules: _Optional[_Iterable[_Union[RoutingRule, _Mapping]]] = ..., fallback: _Optional[_Union[FallbackPolicy, _Mapping]] = ...) -> None: ...
+
+class FallbackPolicy(_message.Message):
+    __slots__ = ("after", "first_byte_s")
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    FIRST_BYTE_S_FIELD_NUMBER: _ClassVar[int]
+    after: _containers.RepeatedScalarFieldContainer[str]
+    first_byte_s: int
+    def __init__(self, after: _Optional[_Iterable[str]] = ..., first_byte_s: _Optional[int] = ...) -> None: ...
 
 class RoutingRule(_message.Message):
     __slots__ = ("when", "use")
