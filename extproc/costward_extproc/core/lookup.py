@@ -17,6 +17,8 @@ from costward_extproc.dialects.base import Asked
 
 _MAX_AGE = re.compile(r"max-age\s*=\s*\"?(\d{1,9})")
 _PORT = re.compile(r":\d+$")
+_VARIANTS = ("accept-language", "anthropic-version", "anthropic-beta")
+"""Request headers by which a provider may answer the same body in another way. OpenAI's own count as credentials."""
 
 
 def slot_of(case: Case) -> tuple[Slot | None, CacheNote]:
@@ -78,7 +80,7 @@ def _partition(case: Case, asked: Asked, subject: str) -> str:
         upstream,
         case.frame.dialect.name,
         case.means.embedder_id or "none",
-        headers.get("accept-language", ""),
+        "\0".join(headers.get(name, "") for name in _VARIANTS),
         case.frame.dialect.context(asked),
     )
 

@@ -37,6 +37,7 @@ from costward_extproc.core.states import (
     Step,
     Upstream,
 )
+from costward_extproc.dialects.base import Asked
 from costward_extproc.dialects.strict_json import Unreadable
 
 NEIGHBOURS = 4
@@ -102,10 +103,17 @@ def _read(frame: Frame, body: bytes) -> Case:
     tokens = spending.counted(frame.dialect.prompt_text(asked), frame.means) + asked.flat_tokens
     caller = frame.caller
     if caller.session is None:
-        # Without a session header the conversation's own beginning tells its turns from other conversations.
-        session = digest(frame.means.digest_key, "conversation", caller.user or "", frame.dialect.opening(asked))
-        frame = evolve(frame, caller=evolve(caller, session=session))
+        frame = evolve(frame, caller=evolve(caller, session=_session(frame, asked)))
     return Case(frame, len(body), asked=asked, tokens=tokens)
+
+
+def _session(frame: Frame, asked: Asked) -> str:
+    """Without a session header: as the body names it, else the conversation's own beginning, which tells its turns
+    from other conversations."""
+    key, user = frame.means.digest_key, frame.caller.user or ""
+    if asked.session:
+        return digest(key, "session", asked.session)
+    return digest(key, "conversation", user, frame.dialect.opening(asked))
 
 
 def _unreadable(frame: Frame, reason: str, size: int) -> Case:
@@ -135,12 +143,18 @@ def _judge(case: Case, results: dict[str, Result], at: float) -> Step:
 
 
 def _planned(case: Case, step: LadderStep | None) -> Case:
-    if case.asked is None:
+    asked = case.asked
+    if asked is None:
         return case
     headers = case.frame.headers
-    features = Features(headers.get("x-costward-task-type"), case.asked.agent_turn, case.tokens)
+    features = Features(headers.get("x-costward-task-type"), asked.agent_turn, case.tokens)
     route_off = headers.get("x-costward-route", "").strip().lower() == "off"
-    return case.but(plan=plan(case.policy, case.asked.model, features, step, route_off))
+    free = plan(case.policy, asked.model, features, step, route_off)
+    if asked.pinned is None:
+        return case.but(plan=free)
+    held = plan(case.policy, asked.model, features, None, route_off=True)
+    case = case.but(plan=held)
+    return case if held.model == free.model else case.warned(f"pinned-{asked.pinned}")
 
 
 def _look_by_meaning(case: Case, at: float) -> Step:

@@ -127,6 +127,8 @@ def _read(state: Responding, kept: bytes) -> Reading:
     if body is None:
         return Reading()
     dialect, asked = state.case.frame.dialect, state.case.asked
+    if state.streamed and state.transcript.overflowed and state.encoding in _PLAIN:
+        body = state.transcript.both_ends()
     reading = dialect.read_answer(body, state.streamed, asked)
     if reading.usage is None and state.transcript.overflowed and state.encoding in _PLAIN:
         # Too long to keep, but its end was kept, and that is where a provider says what it counted.
@@ -150,15 +152,17 @@ def inflated(body: bytes, encoding: str) -> bytes | None:
 
 def _usage(state: Responding, reading: Reading) -> Usage:
     """What the provider said; else, for an answer that it will charge for, what was seen of it."""
-    if reading.usage is not None:
-        return reading.usage
+    said = reading.usage
+    if said is not None and reading.output_final:
+        return said
     if not _is_success(state.status):
         timed_out = state.status == _GATEWAY_TIMEOUT
         return Usage(input=state.case.tokens, estimated=True) if timed_out else Usage()
     output = state.case.means.count_tokens(reading.text_seen) if reading.text_seen else 0
-    if state.transcript.overflowed or not (output or reading.complete):
+    if state.transcript.overflowed or not (output or said or reading.complete):
         output = max(output, _output_by_size(state))
-    return Usage(input=state.case.tokens, output=output, estimated=True)
+    said = said or Usage(input=state.case.tokens)
+    return replace(said, output=max(output, said.output), estimated=True)
 
 
 def _output_by_size(state: Responding) -> int:

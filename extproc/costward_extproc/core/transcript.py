@@ -38,6 +38,13 @@ class Transcript:
     def overflowed(self) -> bool:
         return self.size > self.limit
 
+    def both_ends(self) -> bytes:
+        """What was kept of a stream that was too long: its beginning and its end, with an empty line where events are
+        missing between them."""
+        begun = self.bytes()
+        gap = b"" if len(begun) + len(self.tail) == self.size else b"\n\n"
+        return begun + gap + self.tail
+
     def bytes(self) -> bytes:
         """All that was kept from the beginning, in order."""
         chunks = []
