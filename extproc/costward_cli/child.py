@@ -14,7 +14,7 @@ from pathlib import Path
 _TETHER = Path(__file__).with_name("tether.py")
 
 STOP_SECONDS = 5.0
-"""Between SIGTERM and SIGKILL: longer than a data plane needs to settle its books, short enough for Ctrl-C."""
+"""Between the first signal and SIGKILL: longer than a data plane needs to settle its books, short enough for Ctrl-C."""
 
 _TAIL_BYTES = 4_096
 """How much of a log an error shows: the last screenful."""
@@ -43,11 +43,11 @@ class Child:
             file.seek(max(self.log.stat().st_size - _TAIL_BYTES, 0))
             return file.read().decode(errors="replace").strip()
 
-    async def stop(self) -> None:
-        """SIGTERM, five seconds, SIGKILL; then whatever its process group still holds."""
+    async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """The signal, five seconds, SIGKILL; then whatever its process group still holds."""
         if self.alive:
             with contextlib.suppress(ProcessLookupError):
-                self.process.terminate()
+                self.process.send_signal(how)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
         self.sweep()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,8 @@ STEADY_SECONDS = 10.0
 class DataPlane:
     command: Sequence[str]
     env: Mapping[str, str]
-    socket: Path
+    sockets: Sequence[Path]
+    """Of all its workers."""
     log: Path
     on_decision: Callable[[dict[str, Any]], None]
     on_event: Callable[[str], None]
@@ -43,7 +45,7 @@ class DataPlane:
 
     @property
     def pid(self) -> int | None:
-        """None while it is down."""
+        """Of its supervisor, where it has several workers. None while it is down."""
         return self._child.pid if self._child is not None and self._child.alive else None
 
     async def start(self) -> None:
@@ -58,16 +60,21 @@ class DataPlane:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
         if self._child is not None:
-            await self._child.stop()
+            # Whoever asks for the end of the stack has closed its Envoy: there is nobody to drain for.
+            await self._child.stop(signal.SIGINT)
         if self._reader is not None:
             await self._reader
 
     async def _launch(self) -> None:
-        # A socket file that a killed process left behind would make its successor's bind fail.
-        self.socket.unlink(missing_ok=True)
+        for socket in self.sockets:
+            # What a killed process left behind looks like a data plane that does not answer.
+            socket.unlink(missing_ok=True)
         self._child = await child.start("data plane", self.command, log=self.log, env=self.env, read_stdout=True)
         self._reader = asyncio.create_task(self._read(self._child))
-        await until_ready(self._child, lambda: grpc_serving(self.socket), READY_SECONDS)
+        await until_ready(self._child, self._serves, READY_SECONDS)
+
+    async def _serves(self) -> bool:
+        return all([await grpc_serving(socket) for socket in self.sockets])
 
     async def _keep(self) -> None:
         """Restart it for as long as the stack lives."""

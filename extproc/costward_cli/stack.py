@@ -20,6 +20,7 @@ from typing import Any, Self
 import httpx
 from costward_contract.wiring import EnvoySpec, Upstream, WiringError, envoy_bootstrap
 from costward_contract.wiring.spec import socket_path_problems
+from costward_extproc.sockets import worker_sockets
 
 from costward_cli import child
 from costward_cli.data_plane import DataPlane
@@ -59,6 +60,10 @@ class StackSpec:
     lease_seconds: float | None = None
     """None: the data plane's own default."""
     failure_mode_allow: bool = True
+    workers: int = 1
+    """Data plane processes, each a socket and an endpoint of its own. One does for one core."""
+    drain_seconds: float | None = None
+    """How long streams may go on after SIGTERM; None: the data plane's own default."""
     envoy_concurrency: int = 1
     """One Envoy worker carries several times what one data plane process does."""
     stand_in_args: tuple[str, ...] = ()
@@ -169,9 +174,8 @@ class Stack:
         self.run_dir = spec.run_dir or Path(self._running.enter_context(_temporary_folder()))
         spec.state_dir.mkdir(parents=True, exist_ok=True)
         self.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        problems = [
-            p for name in ("extproc.sock", "envoy.sock") for p in socket_path_problems(str(self.run_dir / name))
-        ]
+        paths = (*self._sockets, self.run_dir / "envoy.sock")
+        problems = [problem for path in paths for problem in socket_path_problems(str(path))]
         if problems:
             raise CliError(problems[0], mend="choose a shorter run directory, for example one below /tmp")
         upstream = spec.upstream or await self._start_stand_in()
@@ -197,7 +201,7 @@ class Stack:
         self._data_plane = DataPlane(
             command=self._spec.data_plane_command,
             env={**os.environ, **self._environment()},
-            socket=self.run_dir / "extproc.sock",
+            sockets=self._sockets,
             log=self.run_dir / "data-plane.log",
             on_decision=self._deliver,
             on_event=self._on_event,
@@ -234,7 +238,7 @@ class Stack:
             return envoy_bootstrap(
                 EnvoySpec(
                     upstreams=(Upstream("provider", upstream),),
-                    sockets=(str(self.run_dir / "extproc.sock"),),
+                    sockets=tuple(str(socket) for socket in self._sockets),
                     listen_address=spec.listen_host,
                     listen_port=spec.listen_port,
                     admin_socket=str(self.run_dir / "envoy.sock"),
@@ -245,10 +249,20 @@ class Stack:
         except WiringError as error:
             raise CliError(str(error), mend="correct --upstream") from error
 
+    @property
+    def _socket(self) -> Path:
+        return self.run_dir / "extproc.sock"
+
+    @property
+    def _sockets(self) -> tuple[Path, ...]:
+        return worker_sockets(self._socket, self._spec.workers)
+
     def _environment(self) -> dict[str, str]:
         spec = self._spec
         given = {
-            "COSTWARD_SOCKET": self.run_dir / "extproc.sock",
+            "COSTWARD_SOCKET": self._socket,
+            "COSTWARD_WORKERS": spec.workers,
+            "COSTWARD_DRAIN_SECONDS": spec.drain_seconds if spec.drain_seconds is not None else "",
             "COSTWARD_POLICY_FILE": spec.policy_file.resolve(),
             "COSTWARD_STATE_DIR": spec.state_dir.resolve(),
             "COSTWARD_MODEL_DIR": spec.model_dir.resolve() if spec.model_dir is not None else "",

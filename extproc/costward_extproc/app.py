@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -16,8 +15,8 @@ from pathlib import Path
 from subprocess import Popen
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
+from grpc_health.v1 import health_pb2_grpc
+from prometheus_client import generate_latest
 
 from costward_extproc import memory
 from costward_extproc.adapters import price_catalogue
@@ -32,15 +31,14 @@ from costward_extproc.adapters.telemetry import Telemetry
 from costward_extproc.adapters.tokens import SplintrTokens
 from costward_extproc.admin import Admin
 from costward_extproc.core.means import BODY_LIMIT, Means
+from costward_extproc.drain import Health, Orders, see_out
 from costward_extproc.errors import EmbedderFailure, SettingsError
+from costward_extproc.pulse import Pulse
 from costward_extproc.server import Processor, Services, add_to
 from costward_extproc.settings import Settings
+from costward_extproc.sockets import admin_socket, bound_socket, last_metrics, worker_socket
 
 log = logging.getLogger(__name__)
-
-DRAIN_S = 5.0
-"""How long streams may go on after SIGTERM before they are cut; a longer answer than that is rare, and what is cut is
-settled from what was seen."""
 
 _UNHURRIED_S = 0.02
 """How long answers and records may wait for company: a wake-up for each would take the interpreter from the next
@@ -56,30 +54,33 @@ _THREADS = 2
 
 
 async def run(settings: Settings, catalogue: Popen[str] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. `catalogue`: the price list's reader, where it was started before. Raises
-    SettingsError before anything is served."""
+    """Serve until told to end (see drain.py). `catalogue`: the price list's reader, where it was started before.
+    Raises SettingsError before anything is served."""
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         telemetry = Telemetry()
         stack.callback(telemetry.close)
+        if settings.worker is not None:
+            stack.callback(_leave_metrics, last_metrics(settings.socket, os.getpid()))
         services = await _services(settings, catalogue, telemetry, stack)
         processor = Processor(services)
         stack.push_async_callback(processor.drained)
         telemetry.watch("costward.exchanges.open", "Exchanges in flight", lambda: processor.in_flight)
-        health = HealthServicer()
-        server = _server(settings.socket, processor, health)
+        health = Health()
+        bound, public = bound_socket(settings.socket, os.getpid()), _public_socket(settings)
+        server = _server(bound, processor, health)
         await server.start()
-        ready = asyncio.Event()
-        if settings.admin_port:
-            stack.callback(Admin(settings.admin_port, ready.is_set).close)
+        orders, pulse = Orders(settings.drain_s), Pulse()
+        stack.callback(asyncio.create_task(pulse.keep()).cancel)
+        questions = {"/ready": lambda: health.is_serving, "/health": pulse.is_felt, "/probed": lambda: health.has_told}
+        where = settings.admin_port if settings.worker is None else admin_socket(settings.socket, os.getpid())
+        if where:
+            stack.callback(Admin(where, questions).close)
         memory.settle()
-        await health.set("", health_pb2.HealthCheckResponse.SERVING)
-        ready.set()
-        log.info("serving on %s, snapshot %s", settings.socket, services.snapshots.current.hash[:19])
-        await _until_told_to_stop()
-        ready.clear()
-        await health.enter_graceful_shutdown()
-        await server.stop(DRAIN_S)
+        await health.serve()
+        bound.rename(public)
+        log.info("serving on %s, snapshot %s", public, services.snapshots.current.hash[:19])
+        await see_out(server, health, orders, settings.probe_s)
     log.info("stopped")
 
 
@@ -210,7 +211,17 @@ def _digest_key(path: Path) -> bytes:
     return key
 
 
-def _server(socket: Path, processor: Processor, health: HealthServicer) -> grpc.aio.Server:
+def _leave_metrics(path: Path) -> None:
+    """For the supervisor, whose sums must not lose what was counted since it last looked."""
+    with contextlib.suppress(OSError):
+        path.write_bytes(generate_latest())
+
+
+def _public_socket(settings: Settings) -> Path:
+    return settings.socket if settings.worker is None else worker_socket(settings.socket, settings.worker)
+
+
+def _server(socket: Path, processor: Processor, health: Health) -> grpc.aio.Server:
     socket.parent.mkdir(parents=True, exist_ok=True)
     socket.unlink(missing_ok=True)
     limit = BODY_LIMIT + 1024 * 1024
@@ -226,11 +237,3 @@ def _server(socket: Path, processor: Processor, health: HealthServicer) -> grpc.
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     server.add_insecure_port(f"unix:{socket}")
     return server
-
-
-async def _until_told_to_stop() -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()

@@ -13,6 +13,7 @@ from typing import TypeVar
 from costward_extproc.core.identity import Workload
 from costward_extproc.core.means import LEASE_S
 from costward_extproc.errors import SettingsError
+from costward_extproc.sockets import longest_names
 
 T = TypeVar("T")
 
@@ -21,6 +22,17 @@ LOCAL = Workload("local", "default", "local")
 
 ADMIN_PORT = 0
 DEADLINE_S = 0.2
+WORKERS = 1
+
+DRAIN_S = 25.0
+"""Kubernetes kills half a minute after SIGTERM: what is left is for the proxies to notice, and for the stores to
+close."""
+
+PROBE_S = 1.5
+"""The wiring's health check comes every second; the rest is for a proxy that is busy."""
+
+_MOST_WORKERS = 64
+"""More than any one proxy feeds, and still two digits in a socket's name."""
 
 _SOCKET_BYTES = 107
 """The longest path that Linux takes for a Unix socket (sockaddr_un, less its ending zero)."""
@@ -29,20 +41,30 @@ _SOCKET_BYTES = 107
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     socket: Path
-    """Where Envoy's ext_proc cluster finds us."""
+    """Where Envoy's ext_proc cluster finds us; of several workers `{socket}.0`, `{socket}.1` and so on."""
     policy_file: Path
     state_dir: Path
     """Ledger, cache, records, digest key and the last good snapshot; must survive restarts."""
     model_dir: Path | None = None
     """The built embedder; None or empty: no semantic tier."""
     admin_port: int = ADMIN_PORT
-    """Loopback port of /metrics and /ready; 0: none, which is right where a supervisor serves them."""
+    """Loopback port of /metrics, /ready and /health; 0: none. Of several workers it is their supervisor's."""
     workload: Workload = LOCAL
     """Whom all traffic of this process belongs to: in local mode there is one app."""
     lease_s: float = LEASE_S
     """A dead process blocks its callers' caps for at most a minute; a live one renews every quarter of it."""
     deadline_s: float = DEADLINE_S
     """Promise P3: what our own work may add before upstream, under any fault; a fifth of Envoy's message_timeout."""
+    workers: int = WORKERS
+    """Processes, each with a socket of its own. One, because a second only helps where there is a second core."""
+    worker: int | None = None
+    """Which of several this process is; its supervisor sets it. None: the only one, or the supervisor."""
+    supervisor: int | None = None
+    """A worker's parent, by its process id."""
+    drain_s: float = DRAIN_S
+    """How long streams may go on after SIGTERM before they are cut."""
+    probe_s: float = PROBE_S
+    """Within which every proxy has asked for our health again."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -57,6 +79,11 @@ class Settings:
             workload=read.optional("COSTWARD_WORKLOAD", _workload, LOCAL),
             lease_s=read.optional("COSTWARD_LEASE_SECONDS", _seconds, LEASE_S),
             deadline_s=read.optional("COSTWARD_DEADLINE_SECONDS", _seconds, DEADLINE_S),
+            workers=read.optional("COSTWARD_WORKERS", _workers, WORKERS),
+            worker=read.optional("COSTWARD_WORKER", _set_by_supervisor, None),
+            supervisor=read.optional("COSTWARD_SUPERVISOR", _set_by_supervisor, None),
+            drain_s=read.optional("COSTWARD_DRAIN_SECONDS", _seconds, DRAIN_S),
+            probe_s=read.optional("COSTWARD_PROBE_SECONDS", _seconds, PROBE_S),
         )
         if read.problems:
             raise SettingsError(read.problems)
@@ -86,9 +113,22 @@ class _Reader:
 
 
 def _socket(value: str) -> Path:
-    if len(value.encode()) > _SOCKET_BYTES:
+    path = Path(value)
+    if any(len(bytes(other)) > _SOCKET_BYTES for other in (path, *longest_names(path, _MOST_WORKERS))):
         raise ValueError(f"a Unix socket's path has at most {_SOCKET_BYTES} bytes; choose a shorter folder")
-    return Path(value)
+    return path
+
+
+def _workers(value: str) -> int:
+    if not value.isdigit() or not 0 < int(value) <= _MOST_WORKERS:
+        raise ValueError(f"must be a number from 1 to {_MOST_WORKERS}")
+    return int(value)
+
+
+def _set_by_supervisor(value: str) -> int | None:
+    if not value.isdigit():
+        raise ValueError("is set by the supervisor alone; leave it out")
+    return int(value)
 
 
 def _port(value: str) -> int:

@@ -29,6 +29,7 @@ def up(
     state_dir: Annotated[Path, typer.Option(help="Where ledger, cache and records are kept.")] = Path("state"),
     model_dir: Annotated[Path, typer.Option(help="Where the embedder was built.")] = Path("build/model"),
     admin_port: Annotated[int, typer.Option(help="Loopback port of /metrics; 0: none.", min=0, max=65535)] = 9464,
+    workers: Annotated[int, typer.Option(help="Data plane processes; more than cores do not help.", min=1, max=64)] = 1,
     host: Annotated[str, typer.Option(help="Address to listen on; keys arrive there in clear.")] = "127.0.0.1",
     as_json: Annotated[
         bool, typer.Option("--json", help="One decision record per line on standard output, all else on the other.")
@@ -60,6 +61,7 @@ def up(
         listen_host=host,
         listen_port=port,
         admin_port=admin_port,
+        workers=workers,
         failure_mode_allow=failure_mode_allow(snapshot.policies),
     )
     asyncio.run(_run(spec, Console(stderr=as_json), as_json=as_json))

@@ -116,8 +116,9 @@ class FileSnapshots:
         return snapshot
 
     def _keep_good(self, snapshot: Snapshot) -> None:
-        """Replaced whole, so that a crash leaves the old or the new one."""
-        fresh = self._last_good.with_suffix(".new")
+        """Replaced whole, so that a crash leaves the old or the new one; under a name of our own until then, because
+        other workers do the same at the same moment."""
+        fresh = self._last_good.with_suffix(f".{os.getpid()}")
         try:
             fresh.write_bytes(encode(snapshot))
             os.replace(fresh, self._last_good)

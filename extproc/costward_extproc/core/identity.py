@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from costward_contract.snapshot import HeaderSource, Policy, Snapshot, Tier
 
-from costward_extproc.core.events import Headers
 from costward_extproc.core.fingerprint import digest
+
+if TYPE_CHECKING:
+    # Settings name a workload, and a supervisor reads settings: events would bring numpy, which is most of its memory.
+    from costward_extproc.core.events import Headers
 
 
 @dataclass(frozen=True, slots=True)
