@@ -43,6 +43,8 @@ def prices(catalogue: tuple[Provider, ...]) -> CataloguePrices:
         ("gpt-5.4", Usage(272_001, 1_000, cached_input=200_000)),
         ("claude-sonnet-4-5-20250929", Usage(10_000, 500, cached_input=4_000, cache_write=5_000)),
         ("claude-sonnet-4-5", Usage(300_000, 500, cached_input=4_000, cache_write=5_000)),
+        ("claude-sonnet-4-5", Usage(43_012, 7, cached_input=40_000, cache_write=3_000, cache_write_1h=2_000)),
+        ("claude-sonnet-4-5", Usage(300_000, 7, cached_input=1_000, cache_write=3_000, cache_write_1h=3_000)),
         ("claude-opus-4-1", Usage(7, 3)),
     ],
 )
@@ -53,6 +55,7 @@ def test_costs_are_the_librarys_rounded_up(prices: CataloguePrices, model: str, 
             output_tokens=usage.output,
             cache_read_tokens=usage.cached_input,
             cache_write_tokens=usage.cache_write,
+            cache_write_1h_tokens=usage.cache_write_1h,
         ),
         model_ref=model,
     )

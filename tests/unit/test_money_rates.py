@@ -21,6 +21,14 @@ def test_each_kind_of_token_has_its_rate() -> None:
     assert cost(usage, Rates(1_000_000, 100_000_000, 10_000_000, 1_000_000_000)) == 10 + 600 + 30_000 + 1_000
 
 
+def test_a_cache_write_that_lasts_an_hour_has_a_rate_of_its_own() -> None:
+    usage = Usage(input=100, cache_write=30, cache_write_1h=20)
+    assert cost(usage, Rates(1_000_000, 0, 0, 1_250_000, 2_000_000)) == 70 + 13 + 40
+    assert cost(usage, Rates(1_000_000, 0, 0, 1_250_000)) == 70 + 38
+    more_than_all = Usage(input=100, cache_write=30, cache_write_1h=10**9)
+    assert cost(more_than_all, Rates(1_000_000, 0, 0, 1_250_000, 2_000_000)) == 70 + 60
+
+
 def test_rounding_up_happens_once() -> None:
     assert cost(Usage(1, 1), Rates(1, 1, 1, 1)) == 1
     assert cost(Usage(), RATES) == 0
@@ -34,12 +42,17 @@ def test_a_long_context_costs_its_own_rates_throughout() -> None:
     assert cost(Usage(200_001, 1_000), RATES) == 1_222_506
 
 
-@given(st.builds(Rates, RATE, RATE, RATE, RATE), TOKENS, TOKENS, TOKENS, TOKENS)
+@given(st.builds(Rates, RATE, RATE, RATE, RATE, RATE), TOKENS, TOKENS, TOKENS, TOKENS, TOKENS)
 def test_never_below_the_true_price_and_less_than_one_above(
-    rates: Rates, plain: int, cached: int, written: int, output: int
+    rates: Rates, plain: int, cached: int, written: int, hour: int, output: int
 ) -> None:
-    usage = Usage(plain + cached + written, output, cached, written)
-    exact = Fraction(
-        plain * rates.input + cached * rates.cached_input + written * rates.cache_write + output * rates.output, 10**6
+    usage = Usage(plain + cached + written + hour, output, cached, written + hour, cache_write_1h=hour)
+    parts = (
+        (plain, rates.input),
+        (cached, rates.cached_input),
+        (written, rates.cache_write),
+        (hour, rates.cache_write_1h or 0),
+        (output, rates.output),
     )
+    exact = Fraction(sum(tokens * rate for tokens, rate in parts), 10**6)
     assert exact <= cost(usage, rates) < exact + 1

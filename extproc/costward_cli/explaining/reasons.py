@@ -33,6 +33,9 @@ _KEPT_AWAY: Mapping[str, str] = {
     "several-choices": "it asks for several answers at once",
     "logprobs": "it asks for the probabilities of tokens",
     "changing-answer": "it asks for an answer that differs each time",
+    "diagnostics": "its answer speaks of the caller's own previous request",
+    "large-body": "so large a request hardly comes a second time",
+    "odd-stream": "it cannot be told whether it asks for a stream",
     "lone-surrogate": "its text is no valid Unicode",
     "embeddings": "embeddings are not reused yet",
     "stored-conversation": "it goes on from, or is kept for, a conversation that the provider stores",
@@ -57,6 +60,8 @@ WARNINGS: Mapping[str, str] = {
     "ledger-unavailable": "the ledger could not be asked: caps were not checked",
     "admitted-alone": "its worst case did not fit under a cap; it was let in alone, because money was left",
     "cache-unavailable": "the cache could not be asked",
+    "pinned-signed-thinking": "its history has signed thinking, which only the model that thought it accepts",
+    "pinned-model-in-path": "its path names the model, so no other could be put in",
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from costward_contract.snapshot import LadderStep, Policy, Snapshot
+from costward_contract.snapshot import LadderStep, Policy, PriceOverride, Snapshot
 
 from costward_extproc.cache.entries import Vector
 from costward_extproc.core.caps import Reached
@@ -116,7 +116,17 @@ def quoted_by(policy: Policy, catalogue: Callable[[str], Quote], model: str) -> 
     """Rates of `model` for this policy: its own price for a rung of its ladder, else the catalogue's."""
     for rung in policy.models:
         if rung.model == model and rung.price is not None:
-            price = rung.price
-            cached = price.input if price.cached_input is None else price.cached_input
-            return Quote(model, Rates(price.input, price.output, cached, price.input), "policy")
+            return Quote(model, _negotiated(rung.price, catalogue(model)), "policy")
     return catalogue(model)
+
+
+def _negotiated(price: PriceOverride, listed: Quote) -> Rates:
+    """A policy names no rates of cache writes: they keep the proportion to input that the catalogue has for it."""
+    rates = listed.rates
+    known = listed.source == "catalogue"
+    write, hour = (
+        -(-price.input * rate // rates.input) if known and rate is not None else price.input
+        for rate in (rates.cache_write, rates.cache_write_1h)
+    )
+    cached = price.input if price.cached_input is None else price.cached_input
+    return Rates(price.input, price.output, cached, write, max(write, hour))
