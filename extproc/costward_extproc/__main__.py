@@ -35,18 +35,19 @@ def _supervise(settings: Settings) -> int:
 
 
 def _serve(settings: Settings) -> int:
-    from costward_extproc.adapters import price_catalogue
+    from costward_extproc.adapters import policy_compiler, price_catalogue
 
     memory.bound_arenas()
     if settings.supervisor is not None:
         tether.end_with(settings.supervisor)
+    policies = policy_compiler.begin(settings.policy_file)
     prices = price_catalogue.begin()
-    # Only now: our own imports take as long as reading the prices does, and go on beside it.
+    # Only now: our own imports take as long as reading policies and prices does, and go on beside it.
     import uvloop
 
     from costward_extproc.app import run
 
-    uvloop.run(run(settings, prices))
+    uvloop.run(run(settings, prices, policies))
     return 0
 
 

@@ -53,16 +53,16 @@ _THREADS = 2
 """Threads for large bodies: as many as small machines have cores; more would only fight over the interpreter."""
 
 
-async def run(settings: Settings, catalogue: Popen[str] | None = None) -> None:
-    """Serve until told to end (see drain.py). `catalogue`: the price list's reader, where it was started before.
-    Raises SettingsError before anything is served."""
+async def run(settings: Settings, catalogue: Popen[str] | None = None, compiler: Popen[bytes] | None = None) -> None:
+    """Serve until told to end (see drain.py). `catalogue` and `compiler`: the readers of price list and policies, where
+    they were started before. Raises SettingsError before anything is served."""
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         telemetry = Telemetry()
         stack.callback(telemetry.close)
         if settings.worker is not None:
             stack.callback(_leave_metrics, last_metrics(settings.socket, os.getpid()))
-        services = await _services(settings, catalogue, telemetry, stack)
+        services = await _services(settings, catalogue, compiler, telemetry, stack)
         processor = Processor(services)
         stack.push_async_callback(processor.drained)
         telemetry.watch("costward.exchanges.open", "Exchanges in flight", lambda: processor.in_flight)
@@ -85,15 +85,23 @@ async def run(settings: Settings, catalogue: Popen[str] | None = None) -> None:
 
 
 async def _services(
-    settings: Settings, catalogue: Popen[str] | None, telemetry: Telemetry, stack: AsyncExitStack
+    settings: Settings,
+    catalogue: Popen[str] | None,
+    compiler: Popen[bytes] | None,
+    telemetry: Telemetry,
+    stack: AsyncExitStack,
 ) -> Services:
     state = settings.state_dir
-    snapshots = FileSnapshots(
-        settings.policy_file, state / "snapshot.bin", lambda: telemetry.degraded("policy-rejected")
-    )
     # Loading takes most of the start: the model and the price list load while the stores open.
     model = asyncio.create_task(asyncio.to_thread(_embedder, settings.model_dir, telemetry))
     prices = asyncio.create_task(asyncio.to_thread(_prices, catalogue))
+    snapshots = await asyncio.to_thread(
+        FileSnapshots,
+        settings.policy_file,
+        state / "snapshot.bin",
+        lambda: telemetry.degraded("policy-rejected"),
+        compiler,
+    )
     # A thread for what money waits on and one for all else, so that a stall of the cache's file is not the ledger's.
     stores = StoreThread(_UNHURRIED_S)
     ledger = SqliteLedger(state / "ledger.sqlite", time.time, settings.lease_s, _counted(telemetry, "ledger"))

@@ -11,14 +11,14 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from subprocess import Popen
 
 from costward_contract.codec import decode, encode
-from costward_contract.compiler import Verdict, compile_policies
 from costward_contract.errors import SnapshotError
-from costward_contract.parse import parse_documents
 from costward_contract.snapshot import Snapshot
 
-from costward_extproc.errors import SettingsError
+from costward_extproc.adapters import policy_compiler
+from costward_extproc.adapters.policy_compiler import PolicyFileError
 
 log = logging.getLogger(__name__)
 
@@ -27,42 +27,24 @@ POLL_S = 0.5
 twice a second costs nothing."""
 
 
-class PolicyFileError(SettingsError):
-    """The file cannot be used; `problems` are whole sentences with their places."""
-
-
-def compile_file(path: Path) -> Snapshot:
-    """The snapshot of a policy file. Raises PolicyFileError with every problem."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise PolicyFileError([f"{path}: cannot be read: {problem}"]) from problem
-    parsed = parse_documents(text, str(path))
-    if parsed.problems:
-        raise PolicyFileError([str(problem) for problem in parsed.problems])
-    snapshot, verdicts = compile_policies(parsed.policies)
-    rejected = [_sentence(path, verdict) for verdict in verdicts if not verdict.accepted]
-    if rejected:
-        raise PolicyFileError(rejected)
-    return snapshot
-
-
-def _sentence(path: Path, verdict: Verdict) -> str:
-    return f"{path}: {verdict.ref}: {verdict.reason}: {verdict.message}"
-
-
 class FileSnapshots:
     """Implements `ports.Snapshots`. Run `keep()` as a task."""
 
-    def __init__(self, path: Path, last_good: Path, on_rejected: Callable[[], None] = lambda: None) -> None:
-        """Reads the file now; where it is bad, goes on with the last good snapshot. Raises PolicyFileError if there
-        is none."""
+    def __init__(
+        self,
+        path: Path,
+        last_good: Path,
+        on_rejected: Callable[[], None] = lambda: None,
+        compiler: Popen[bytes] | None = None,
+    ) -> None:
+        """Reads the file now, unless `compiler` was begun with it before; where it is bad, goes on with the last good
+        snapshot. Blocks until then. Raises PolicyFileError if there is none."""
         self._path = path
         self._last_good = last_good
         self._on_rejected = on_rejected
         self._changed = asyncio.Condition()
         self._stamp = _stamp(path)
-        self._current = self._first()
+        self._current = self._first(compiler)
 
     @property
     def current(self) -> Snapshot:
@@ -88,7 +70,7 @@ class FileSnapshots:
 
     async def _reload(self) -> None:
         try:
-            snapshot = await asyncio.to_thread(compile_file, self._path)
+            snapshot = await asyncio.to_thread(policy_compiler.load, self._path)
         except PolicyFileError as error:
             self._on_rejected()
             log.error("policy file rejected, %s stays in force: %s", self._current.hash[:19], error)
@@ -101,9 +83,9 @@ class FileSnapshots:
             self._changed.notify_all()
         log.info("snapshot %s in force, %d policies", snapshot.hash[:19], len(snapshot.policies))
 
-    def _first(self) -> Snapshot:
+    def _first(self, compiler: Popen[bytes] | None) -> Snapshot:
         try:
-            snapshot = compile_file(self._path)
+            snapshot = policy_compiler.load(self._path, compiler)
         except PolicyFileError as error:
             try:
                 snapshot = decode(self._last_good.read_bytes())
