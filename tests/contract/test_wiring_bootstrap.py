@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from costward_contract.headers import RESPONSE_HEADERS
-from costward_contract.wiring import LLM_PATHS, EnvoySpec, Upstream, envoy_bootstrap, wiring_hash
+from costward_contract.wiring import EnvoySpec, Upstream, envoy_bootstrap, wiring_hash
 from costward_contract.wiring.spec import BODY_LIMIT_BYTES
 from costward_extproc.core.means import BODY_LIMIT
 
@@ -41,10 +41,25 @@ def processor(spec: EnvoySpec = SPEC) -> dict[str, Any]:
 
 def test_the_filter_is_off_unless_a_route_enables_it() -> None:
     assert manager()["http_filters"][0]["disabled"] is True
-    enabled = [route["name"] for route in llm_routes()]
-    assert enabled == [
-        name for path in LLM_PATHS for name in (f"openai/{path.dialect}", f"openai/{path.dialect}/slash")
+    assert [route["name"] for route in llm_routes()] == ["openai/reads", "openai/calls"]
+
+
+def test_whatever_goes_to_a_provider_goes_by_the_data_plane() -> None:
+    other = EnvoySpec((Upstream("azure", "https://a.example/openai/v1"),), ("/run/a.sock",))
+    for spec in (SPEC, other):
+        assert llm_routes(spec) == routes(spec)
+        assert routes(spec)[-1]["match"] == {"prefix": "/"}
+
+
+def test_reads_pass_while_the_data_plane_is_gone_and_websockets_are_no_reads() -> None:
+    closed = dataclasses.replace(SPEC, failure_mode_allow=False)
+    reads, calls = llm_routes(closed)
+    allows = [
+        route["typed_per_filter_config"]["costward.ext_proc"]["config"]["overrides"].get("failure_mode_allow", False)
+        for route in (reads, calls)
     ]
+    assert allows == [True, False]
+    assert [header["name"] for header in reads["match"]["headers"]] == [":method", "upgrade"]
 
 
 def test_llm_routes_lift_the_body_limit_and_wait_for_long_answers() -> None:
@@ -91,9 +106,9 @@ def test_our_headers_are_removed_in_both_directions_after_the_data_plane_has_rea
 
 
 @pytest.mark.parametrize("allow", [True, False])
-def test_the_failure_mode_is_the_same_on_filter_and_route(allow: bool) -> None:
+def test_the_failure_mode_is_the_same_on_filter_and_on_the_route_of_calls(allow: bool) -> None:
     spec = dataclasses.replace(SPEC, failure_mode_allow=allow)
-    override = llm_routes(spec)[0]["typed_per_filter_config"]["costward.ext_proc"]["config"]["overrides"]
+    override = llm_routes(spec)[-1]["typed_per_filter_config"]["costward.ext_proc"]["config"]["overrides"]
     assert override["failure_mode_allow"] is allow
     assert processor(spec).get("failure_mode_allow", False) is allow
 

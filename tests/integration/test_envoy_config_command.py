@@ -23,7 +23,9 @@ def printed(*words: str) -> str:
 
 
 def allows(text: str) -> bool:
-    return "failure_mode_allow: true" in text
+    (listener,) = yaml.safe_load(text)["static_resources"]["listeners"]
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    return bool(manager["http_filters"][0]["typed_config"].get("failure_mode_allow", False))
 
 
 @pytest.mark.slow

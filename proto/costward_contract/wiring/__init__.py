@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from costward_contract.wiring.bootstrap import envoy_bootstrap, wiring_hash
-from costward_contract.wiring.llm_paths import LLM_PATHS, LlmPath
 from costward_contract.wiring.spec import EnvoySpec, HopTls, Upstream, WiringError, failure_mode_allow
 
 __all__ = [
-    "LLM_PATHS",
     "EnvoySpec",
     "HopTls",
-    "LlmPath",
     "Upstream",
     "WiringError",
     "envoy_bootstrap",

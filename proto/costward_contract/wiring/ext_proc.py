@@ -126,10 +126,11 @@ def _metadata(*, written: list[str], read: list[str]) -> MetadataOptions:
     )
 
 
-def enabled_on_route(spec: EnvoySpec) -> dict[str, Any]:
-    """What a route's `typed_per_filter_config` must hold to switch the filter on."""
+def enabled_on_route(failure_mode_allow: bool) -> dict[str, Any]:
+    """What a route's `typed_per_filter_config` must hold to switch the filter on. `failure_mode_allow`: whether its
+    requests pass while the data plane is gone."""
     # The override is not empty on purpose: istiod rejects an empty one, and the flag belongs to the route.
-    override = ExtProcPerRoute(overrides=ExtProcOverrides(failure_mode_allow=spec.failure_mode_allow))
+    override = ExtProcPerRoute(overrides=ExtProcOverrides(failure_mode_allow=failure_mode_allow))
     return {FILTER_NAME: Any.pack(FilterConfig(config=Any.pack(override)))}
 
 

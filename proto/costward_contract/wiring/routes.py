@@ -1,12 +1,11 @@
-"""Routes of one listener: LLM paths through the data plane, everything else straight to its provider."""
+"""Routes of one listener: whatever goes to a provider goes by the data plane."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
-from envoy_data_plane.envoy.config.core.v3 import DataSource
 from envoy_data_plane.envoy.config.route.v3 import (
-    DirectResponseAction,
     HeaderMatcher,
     Route,
     RouteAction,
@@ -18,7 +17,7 @@ from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher, StringMatcher
 
 from costward_contract.headers import RESPONSE_HEADERS
 from costward_contract.wiring.ext_proc import enabled_on_route
-from costward_contract.wiring.llm_paths import CLIENT_BASE_PATH, LLM_PATHS, LlmPath
+from costward_contract.wiring.llm_paths import CLIENT_BASE_PATH
 from costward_contract.wiring.spec import BODY_LIMIT_BYTES, EnvoySpec, Upstream
 
 IDLE_TIMEOUT = timedelta(seconds=900)
@@ -37,9 +36,11 @@ _FORWARDING_HEADERS = (
 )
 """Who calls from inside is none of the provider's business."""
 
-_PARAMETERS_BEFORE_A_SLASH = r"[^?;]*;[^?]*/.*"
-
-_REFUSAL = '{"error": {"message": "Write this path without parameters (;).", "type": "invalid_request_error"}}'
+_READS = HeaderMatcher(
+    name=":method", string_match=StringMatcher(safe_regex=RegexMatcher(regex="GET|HEAD|OPTIONS|DELETE"))
+)
+_NO_UPGRADE = HeaderMatcher(name="upgrade", present_match=True, invert_match=True)
+"""A WebSocket begins as a GET, and may cost as much as any call."""
 
 
 def route_configuration(spec: EnvoySpec) -> RouteConfiguration:
@@ -51,7 +52,7 @@ def route_configuration(spec: EnvoySpec) -> RouteConfiguration:
         response_headers_to_remove=list(RESPONSE_HEADERS),
         # Callers name a host with or without the port that they use; both mean the same provider.
         ignore_port_in_host_matching=True,
-        # `/v1/chat/completions;x` is the same resource to many servers: it must not be a way around the filter.
+        # `/v1;x/chat/completions` is the same resource to many servers: it must find the same route.
         ignore_path_parameters_in_path_matching=True,
     )
 
@@ -62,71 +63,48 @@ def _virtual_host(spec: EnvoySpec, upstream: Upstream) -> VirtualHost:
         domains=list(upstream.hosts),
         # By this header the chain of each attempt knows a second one; it ends there.
         include_request_attempt_count=True,
-        routes=[
-            *(route for path in LLM_PATHS for route in _llm_routes(spec, upstream, path)),
-            *_plain_routes(upstream),
-        ],
+        routes=_routes(spec, upstream),
     )
 
 
-def _llm_routes(spec: EnvoySpec, upstream: Upstream, llm: LlmPath) -> list[Route]:
-    name = f"{upstream.name}/{llm.dialect}"
-    # Many servers take a closing slash for the same resource, and so does the data plane.
-    spellings = ((name, llm.path), (f"{name}/slash", llm.path + "/"))
+def _routes(spec: EnvoySpec, upstream: Upstream) -> list[Route]:
+    """Everything goes by the data plane, which tells by the path what it is: a list of paths here would be a second
+    one, and every spelling that it misses a way around the caps."""
+    everywhere = _calls_and_reads(spec, upstream, upstream.name, RouteMatch(prefix="/"), "")
+    if upstream.base_path == CLIENT_BASE_PATH:
+        return everywhere
+    below = RouteMatch(path_separated_prefix=CLIENT_BASE_PATH)
     return [
-        *(_refused(llm, f"{label}/refused", path) for label, path in spellings),
-        *(_llm_route(spec, upstream, llm, label, path) for label, path in spellings),
+        *_calls_and_reads(spec, upstream, upstream.name + CLIENT_BASE_PATH, below, upstream.base_path),
+        *everywhere,
     ]
 
 
-def _refused(llm: LlmPath, name: str, path: str) -> Route:
-    """`/v1;x/chat/completions`: Envoy and many servers match it without its parameters, the data plane reads none that
-    stand before a slash and would let it pass uncounted. No client means it."""
-    inner = HeaderMatcher(
-        name=":path", string_match=StringMatcher(safe_regex=RegexMatcher(regex=_PARAMETERS_BEFORE_A_SLASH))
-    )
-    return Route(
-        name=name,
-        match=RouteMatch(path=CLIENT_BASE_PATH + path, headers=[_method(llm), inner]),
-        direct_response=DirectResponseAction(status=400, body=DataSource(inline_string=_REFUSAL)),
-    )
+def _calls_and_reads(spec: EnvoySpec, upstream: Upstream, name: str, match: RouteMatch, base: str) -> list[Route]:
+    """What only reads costs nothing, so it passes whenever the data plane is gone, also where calls are refused."""
+    return [
+        _route(upstream, f"{name}/reads", replace(match, headers=[_READS, _NO_UPGRADE]), base, fails_open=True),
+        _route(upstream, f"{name}/calls", match, base, fails_open=spec.failure_mode_allow),
+    ]
 
 
-def _llm_route(spec: EnvoySpec, upstream: Upstream, llm: LlmPath, name: str, path: str) -> Route:
+def _route(upstream: Upstream, name: str, match: RouteMatch, base: str, fails_open: bool) -> Route:
     return Route(
         name=name,
-        match=RouteMatch(path=CLIENT_BASE_PATH + path, headers=[_method(llm)]),
-        route=_to(upstream, path=upstream.base_path + path),
-        typed_per_filter_config=enabled_on_route(spec),
-        # Lifts the listener's buffer limit for these routes only; above it a buffered body would be a 413.
+        match=match,
+        route=_to(upstream, base),
+        typed_per_filter_config=enabled_on_route(fails_open),
+        # Lifts the listener's buffer limit; above it a buffered body would be a 413.
         request_body_buffer_limit=BODY_LIMIT_BYTES,
-        # The data plane reads answers; asking providers for plain ones saves it the inflating.
-        request_headers_to_remove=["accept-encoding"],
     )
 
 
-def _method(llm: LlmPath) -> HeaderMatcher:
-    return HeaderMatcher(name=":method", string_match=StringMatcher(exact=llm.method))
-
-
-def _plain_routes(upstream: Upstream) -> list[Route]:
-    rest = Route(name=f"{upstream.name}/rest", match=RouteMatch(prefix="/"), route=_to(upstream))
-    if upstream.base_path == CLIENT_BASE_PATH:
-        return [rest]
-    below_base = Route(
-        name=f"{upstream.name}/other",
-        match=RouteMatch(path_separated_prefix=CLIENT_BASE_PATH),
-        route=_to(upstream, path=upstream.base_path),
-    )
-    return [below_base, rest]
-
-
-def _to(upstream: Upstream, path: str = "") -> RouteAction:
-    """`path` replaces what the route matched, where the provider's base path is not the one that callers use."""
+def _to(upstream: Upstream, base: str) -> RouteAction:
+    """`base` replaces what the route matched, where the provider's base path is not the one that callers use."""
     return RouteAction(
         cluster=upstream.name,
         host_rewrite_literal=upstream.authority,
-        prefix_rewrite=path if upstream.base_path != CLIENT_BASE_PATH else "",
+        prefix_rewrite=base,
         timeout=NO_TIMEOUT,
         idle_timeout=IDLE_TIMEOUT,
     )
