@@ -55,7 +55,7 @@ class RunningUp:
     def children(self) -> list[psutil.Process]:
         """Alive, of all generations."""
         found = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in found if child.status() != psutil.STATUS_ZOMBIE]
+        return [child for child in found if _lives(child)]
 
     def until(self, condition: Callable[[], bool], what: str, seconds: float = 15) -> None:
         deadline = time.monotonic() + seconds
@@ -117,3 +117,11 @@ def running_up(policy: Path, state_dir: Path, *more: str) -> Iterator[RunningUp]
         if process.stdout is not None:
             up._reader.join() if up._reader else None
             process.stdout.close()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        # A reader of policies or prices that ended between the two looks.
+        return False
