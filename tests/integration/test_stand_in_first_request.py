@@ -12,10 +12,10 @@ pytestmark = pytest.mark.slow
 _PROGRAM = """
 import time
 from costward_cli.stand_in.serve import new_stand_in
-from costward_cli.stand_in.bill import price
+from costward_cli.stand_in.bill import Sale, price
 new_stand_in()
 started = time.process_time()
-price("gpt-4o", 7, 7)
+price(Sale("gpt-4o", 7, 7))
 print(time.process_time() - started)
 """
 

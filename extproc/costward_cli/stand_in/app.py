@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import itertools
-import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 from starlette.applications import Starlette
@@ -20,9 +18,10 @@ from starlette.types import Receive, Scope, Send
 from costward_cli.stand_in.answers import answer
 from costward_cli.stand_in.bill import Bill, is_known
 from costward_cli.stand_in.chat import ApiError, ChatRequest, parse
-from costward_cli.stand_in.completion import Completion, Event, Tokenizer, complete, events, json_body
+from costward_cli.stand_in.completion import Completion, Tokenizer, complete, events, json_body
 from costward_cli.stand_in.faults import Faults, Injector, fault_error, parse_faults
 from costward_cli.stand_in.knowledge import Knowledge
+from costward_cli.stand_in.streaming import EventStream
 
 MODELS = ("gpt-5-nano", "gpt-5-mini", "gpt-5", "gpt-4.1-nano", "gpt-4.1-mini", "gpt-4.1", "gpt-4o-mini", "gpt-4o")
 """What `/v1/models` lists; every other model that the price catalogue knows is answered too."""
@@ -133,69 +132,21 @@ class StandIn:
             created=int(self.clock()),
         )
         if asked.stream:
-            return _EventStream(self, asked, done, faults)
+            return self._stream(asked, done, faults)
         self.bill.charge(done.model, done.prompt_tokens, done.completion_tokens)
         body = json_body(done)
         if faults.gzip:
             return Response(gzip.compress(body), media_type="application/json", headers={"content-encoding": "gzip"})
         return Response(body, media_type="application/json")
 
+    def _stream(self, asked: ChatRequest, done: Completion, faults: Faults) -> Response:
+        def settle(sent: int, complete: bool) -> None:
+            self.bill.aborted += not complete
+            self.bill.charge(done.model, done.prompt_tokens, done.completion_tokens if complete else sent)
 
-class _EventStream(Response):
-    """Paced events; billed by what left, also when the caller goes away in the middle."""
-
-    media_type = "text/event-stream"
-
-    def __init__(self, stand_in: StandIn, asked: ChatRequest, done: Completion, faults: Faults) -> None:
-        encoding = {"content-encoding": "gzip"} if faults.gzip else {}
-        super().__init__(headers={"cache-control": "no-cache", **encoding})
-        del self.headers["content-length"]
-        self._stand_in, self._asked, self._done, self._faults = stand_in, asked, done, faults
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        gone = asyncio.ensure_future(receive())
-        sent = 0
-        complete = False
-        try:
-            for number, event in enumerate(self._events()):
-                if number == self._faults.cut_after_chunks:
-                    raise ConnectionAbortedError("the stand-in was told to cut this stream")
-                await send({"type": "http.response.body", "body": self._encoded(event), "more_body": True})
-                sent += event.tokens
-                if await self._caller_left(gone):
-                    return
-            complete = True
-            await send({"type": "http.response.body", "body": self._last()})
-        finally:
-            gone.cancel()
-            self._settle(sent, complete)
-
-    def _events(self) -> Iterable[Event]:
-        encode = self._stand_in.tokenizer.encode_ordinary
-        self._zip = zlib.compressobj(wbits=31) if self._faults.gzip else None
-        return events(self._done, self._asked.include_usage, lambda text: len(encode(text)))
-
-    async def _caller_left(self, gone: asyncio.Future[Any]) -> bool:
-        if self._stand_in.chunk_seconds:
-            await asyncio.wait([gone], timeout=self._stand_in.chunk_seconds)
-        else:
-            # One turn of the loop, or nobody could notice that the caller left.
-            await asyncio.sleep(0)
-        return gone.done()
-
-    def _encoded(self, event: Event) -> bytes:
-        if self._zip is None:
-            return event.data
-        return self._zip.compress(event.data) + self._zip.flush(zlib.Z_SYNC_FLUSH)
-
-    def _last(self) -> bytes:
-        return self._zip.flush() if self._zip is not None else b""
-
-    def _settle(self, sent: int, complete: bool) -> None:
-        bill, done = self._stand_in.bill, self._done
-        bill.aborted += not complete
-        bill.charge(done.model, done.prompt_tokens, done.completion_tokens if complete else sent)
+        encode = self.tokenizer.encode_ordinary
+        told = events(done, asked.include_usage, lambda text: len(encode(text)))
+        return EventStream(told, settle, faults, pause=self.chunk_seconds)
 
 
 class _Silence(Response):

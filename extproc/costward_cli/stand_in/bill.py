@@ -6,30 +6,48 @@ from collections import Counter
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from genai_prices import Usage, calc_price
 
-_PROVIDER = "openai"
 _MICRO = 1_000_000
 
 _PRICES_KEPT = 65_536
-"""Distinct pairs of token counts whose price is remembered: one costs 0.3 ms to work out and 100 bytes to keep."""
+"""Distinct sizes whose price is remembered: one costs 0.3 ms to work out and 100 bytes to keep."""
+
+
+class Sale(NamedTuple):
+    """What one exchange is charged for."""
+
+    model: str
+    input: int
+    """Tokens, cached and written ones included."""
+    output: int
+    cached: int = 0
+    written: int = 0
+    """To the provider's prompt cache, for an hour included."""
+    written_1h: int = 0
+    provider: str = "openai"
 
 
 @lru_cache(maxsize=_PRICES_KEPT)
-def price(model: str, input_tokens: int, output_tokens: int) -> int:
+def price(sale: Sale) -> int:
     """µ$ of one exchange by the public catalogue, rounded up. Raises LookupError for a model that it does not know."""
-    usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
-    total = calc_price(usage, model_ref=model, provider_id=_PROVIDER).total_price
+    cache = {"cache_read_tokens": sale.cached, "cache_write_tokens": sale.written}
+    if sale.written_1h:
+        cache["cache_write_1h_tokens"] = sale.written_1h
+    # A model without a rate for the cache refuses even none of its tokens.
+    counted = {name: tokens for name, tokens in cache.items() if tokens}
+    usage = Usage(input_tokens=sale.input, output_tokens=sale.output, **counted)
+    total = calc_price(usage, model_ref=sale.model, provider_id=sale.provider).total_price
     return int((total * _MICRO).to_integral_value(rounding=ROUND_CEILING))
 
 
 @lru_cache(maxsize=1_024)
-def is_known(model: str) -> bool:
+def is_known(model: str, provider: str = "openai") -> bool:
     """Whether the catalogue has a price for it: others are unknown models here, as with the provider."""
     try:
-        price(model, 1, 1)
+        price(Sale(model, 1, 1, provider=provider))
     except LookupError:
         return False
     return True
@@ -37,22 +55,27 @@ def is_known(model: str) -> bool:
 
 @dataclass(slots=True)
 class Bill:
-    _sizes: Counter[tuple[str, int, int]] = field(default_factory=Counter)
-    """How often each (model, input, output) was served; priced only when the bill is asked for."""
+    _sales: Counter[Sale] = field(default_factory=Counter)
+    """How often each was made; priced only when the bill is asked for."""
     aborted: int = 0
     errors: int = 0
 
     def charge(self, model: str, input_tokens: int, output_tokens: int) -> None:
-        self._sizes[model, input_tokens, output_tokens] += 1
+        self.sell(Sale(model, input_tokens, output_tokens))
+
+    def sell(self, sale: Sale) -> None:
+        self._sales[sale] += 1
 
     def statement(self) -> dict[str, Any]:
         models: dict[str, dict[str, int]] = {}
-        for (model, input_tokens, output_tokens), times in self._sizes.items():
-            row = models.setdefault(model, {"requests": 0, "inputTokens": 0, "outputTokens": 0, "microUSD": 0})
+        for sale, times in self._sales.items():
+            row = models.setdefault(sale.model, dict.fromkeys(_COLUMNS, 0))
             row["requests"] += times
-            row["inputTokens"] += times * input_tokens
-            row["outputTokens"] += times * output_tokens
-            row["microUSD"] += times * price(model, input_tokens, output_tokens)
+            row["inputTokens"] += times * sale.input
+            row["outputTokens"] += times * sale.output
+            row["cachedTokens"] += times * sale.cached
+            row["writtenTokens"] += times * sale.written
+            row["microUSD"] += times * price(sale)
         return {
             "models": dict(sorted(models.items())),
             "requests": sum(row["requests"] for row in models.values()),
@@ -60,3 +83,6 @@ class Bill:
             "abortedStreams": self.aborted,
             "errors": self.errors,
         }
+
+
+_COLUMNS = ("requests", "inputTokens", "outputTokens", "cachedTokens", "writtenTokens", "microUSD")
