@@ -25,7 +25,7 @@ def stand_in(
     ] = None,
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Run a local LLM provider (OpenAI chat): same question, same answer, true token counts, no cost.
+    """Run a local LLM provider (OpenAI, Anthropic): same question, same answer, true token counts, no cost.
 
     Try: curl -s 127.0.0.1:8090/v1/chat/completions -d '{"model": "gpt-5-mini", "messages": [{"role": "user",
     "content": "When are you open?"}]}'
@@ -45,5 +45,6 @@ def stand_in(
     known = read_labels(labels) if labels is not None else {}
     listener = socket.socket(fileno=fd) if fd is not None else listen(host, port)
     address, bound = listener.getsockname()[:2]
-    typer.echo(f"stand-in provider: OPENAI_BASE_URL=http://{address}:{bound}/v1", err=True)
+    url = f"http://{address}:{bound}"
+    typer.echo(f"stand-in provider: OPENAI_BASE_URL={url}/v1 ANTHROPIC_BASE_URL={url}", err=True)
     uvloop.run(server(new_stand_in(known, chunk_ms=chunk_ms, require_key=require_key)).serve(sockets=[listener]))

@@ -1,4 +1,4 @@
-"""The stand-in as an ASGI application: OpenAI's endpoints, and its own under `/_stand_in/`."""
+"""The stand-in as an ASGI application: OpenAI's endpoints, Anthropic's, and its own under `/_stand_in/`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from costward_cli.stand_in import anthropic
 from costward_cli.stand_in.answers import answer
 from costward_cli.stand_in.bill import Bill, is_known
 from costward_cli.stand_in.chat import ApiError, ChatRequest, parse
@@ -41,6 +42,8 @@ class StandIn:
     reset: Reset = lambda _: None
     bill: Bill = field(default_factory=Bill)
     injector: Injector = field(default_factory=Injector)
+    prompt_cache: set[str] = field(default_factory=set)
+    """Digests of what Anthropic's side keeps of prompts."""
     _ids: Iterable[int] = field(default_factory=itertools.count)
 
     def app(self) -> Starlette:
@@ -48,6 +51,7 @@ class StandIn:
             routes=[
                 Route("/v1/chat/completions", self.chat, methods=["POST"]),
                 Route("/v1/models", self.models),
+                *anthropic.Anthropic(self).routes(),
                 Route("/_stand_in/faults", self.set_faults, methods=["POST"]),
                 Route("/_stand_in/bill", self.show_bill),
                 Route("/_stand_in/reset", self.forget, methods=["POST"]),
@@ -68,9 +72,11 @@ class StandIn:
         faults = self.injector.for_model(asked.model)
         if faults.delay_ms:
             await asyncio.sleep(faults.delay_ms / 1000)
-        return self._faulty(request, faults) or self._respond(asked, faults)
+        return self.faulty(request, faults, _error) or self._respond(asked, faults)
 
     async def models(self, request: Request) -> Response:
+        if anthropic.speaks(request):
+            return anthropic.Anthropic(self).models(request)
         try:
             self._check_key(request)
         except ApiError as error:
@@ -92,11 +98,15 @@ class StandIn:
 
     async def forget(self, _: Request) -> Response:
         self.bill = Bill()
+        self.prompt_cache.clear()
         self.injector.set(Faults())
         return _json({"reset": True})
 
     async def ready(self, _: Request) -> Response:
         return Response(b"ready\n", media_type="text/plain")
+
+    def next_id(self, prefix: str) -> str:
+        return f"{prefix}{next(iter(self._ids)):012x}"
 
     def _check_key(self, request: Request) -> None:
         if not self.require_key:
@@ -107,8 +117,10 @@ class StandIn:
         if "invalid" in sent:
             raise ApiError(401, "Incorrect API key provided.", code="invalid_api_key")
 
-    def _faulty(self, request: Request, faults: Faults) -> Response | None:
-        """The answer that a fault puts in place of the true one."""
+    def faulty(
+        self, request: Request, faults: Faults, tell: Callable[[ApiError, dict[str, str] | None], Response]
+    ) -> Response | None:
+        """The answer that a fault puts in place of the true one; `tell` puts an error into the dialect's words."""
         if faults.reset_rate:
             self.bill.errors += 1
             self.reset(request.scope)
@@ -116,19 +128,18 @@ class StandIn:
         if faults.status is not None:
             self.bill.errors += 1
             headers = {"retry-after": str(faults.retry_after)} if faults.retry_after is not None else None
-            return _error(fault_error(faults.status), headers)
+            return tell(fault_error(faults.status), headers)
         if faults.garbage:
             self.bill.errors += 1
             return Response(b'{"id": "chatcmpl-', media_type="application/json")
         return None
 
     def _respond(self, asked: ChatRequest, faults: Faults) -> Response:
-        number = next(iter(self._ids))
         done = complete(
             asked,
             answer(asked, self.knowledge),
             self.tokenizer,
-            id=f"chatcmpl-{number:012x}",
+            id=self.next_id("chatcmpl-"),
             created=int(self.clock()),
         )
         if asked.stream:

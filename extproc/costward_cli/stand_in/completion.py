@@ -12,7 +12,7 @@ import orjson
 from costward_cli.stand_in.answers import Answer, ToolCall
 from costward_cli.stand_in.chat import ChatRequest, attachments_of, text_of
 
-_PIECE = re.compile(r"\s*\S+|\s+$")
+PIECE = re.compile(r"\s*\S+|\s+$")
 """A word with the blank before it: about what a provider sends per event."""
 
 _PER_MESSAGE = 3
@@ -160,7 +160,7 @@ def _pieces(answer: Answer) -> Iterator[tuple[dict[str, Any], str]]:
         for part in (arguments[:middle], arguments[middle:]):
             yield {"tool_calls": [{"index": 0, "function": {"arguments": part}}]}, part
         return
-    for piece in _PIECE.findall(answer.text):
+    for piece in PIECE.findall(answer.text):
         yield {"content": piece}, piece
 
 
