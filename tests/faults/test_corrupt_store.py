@@ -117,7 +117,7 @@ async def test_what_is_created_is_its_owners_alone(tmp_path: Path, umask: int) -
         os.umask(before)
     made = modes(tmp_path)
     deep = "state/deep/ledger.sqlite"
-    files = dict.fromkeys((deep, f"{deep}.lock", f"{deep}-wal", f"{deep}-shm"), 0o600)
+    files = dict.fromkeys((deep, *(deep + end for end in (".lock", ".next", ".turn", "-wal", "-shm"))), 0o600)
     assert made == {"state": 0o700, "state/deep": 0o700, **files}
     ledger.close()
 

@@ -26,6 +26,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Literal, TypeVar
 
 from costward_extproc.adapters.sqlite_file import BUSY_TIMEOUT_MS, Schema, open_file, word_of
+from costward_extproc.adapters.turns import Turns
 from costward_extproc.errors import StoreFailure
 
 logger = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ class StoreThread:
 
         def end(connection: sqlite3.Connection) -> None:
             connection.close()
+            database.leave()
             closed.set()
 
         with self._gate:
@@ -190,6 +192,8 @@ class Database:
         self.moved_aside: Path | None
         """Where a damaged file that was found at start is kept now."""
         self._connection, self.moved_aside = open_file(path, schema)
+        self._turns = Turns(path)
+        self._patience_s = BUSY_TIMEOUT_MS / 1000
         self._on_failure = on_failure
         self.queued = 0
         """Jobs ever added, counted under the thread's gate; `_performed` is counted by the thread alone."""
@@ -270,7 +274,7 @@ class Database:
 
     def _retry(self, patient: bool) -> list[_Outcome]:
         done: list[_Outcome] = []
-        self._statement(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS if patient else 0}")
+        self._wait_for_lock(BUSY_TIMEOUT_MS if patient else 0)
         while self._late:
             tried, self._late = self._late[:MAX_BATCH], self._late[MAX_BATCH:]
             outcomes = self._transact([job for _, job in tried])
@@ -280,8 +284,16 @@ class Database:
             if refused:
                 break
         self._tried_at = time.monotonic()
-        self._statement(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        self._wait_for_lock(BUSY_TIMEOUT_MS)
         return done
+
+    def _wait_for_lock(self, milliseconds: int) -> None:
+        self._patience_s = milliseconds / 1000
+        self._statement(f"PRAGMA busy_timeout={milliseconds}")
+
+    def leave(self) -> None:
+        """The connection is closed."""
+        self._turns.close()
 
     def _finish(self, outcomes: Sequence[_Outcome]) -> list[_Outcome]:
         """Keep what was refused for later."""
@@ -307,6 +319,21 @@ class Database:
     def _transact(self, batch: Sequence[_Job]) -> list[_Outcome]:
         outcomes = [_Outcome(job) for job in batch]
         writes = [outcome for outcome in outcomes if outcome.job.mode == "write"]
+        if not writes:
+            return self._work_off(outcomes, writes)
+        if self._turns.take(self._patience_s):
+            try:
+                return self._work_off(outcomes, writes)
+            finally:
+                self._turns.give()
+        # Enough was waited. Whoever has the turn may have been stopped without the lock, so it is tried once.
+        self._statement("PRAGMA busy_timeout=0")
+        try:
+            return self._work_off(outcomes, writes)
+        finally:
+            self._wait_for_lock(BUSY_TIMEOUT_MS)
+
+    def _work_off(self, outcomes: list[_Outcome], writes: list[_Outcome]) -> list[_Outcome]:
         refused = self._statement("BEGIN IMMEDIATE") if writes else None
         for outcome in outcomes:
             if outcome.job.mode == "read":
