@@ -57,8 +57,9 @@ def capped(case: Case, charge: Charge, standing: Standing) -> Answer:
     step = _message_step(case)
     dialect = case.frame.dialect
     if step is not None and step.deliver == "Answer" and case.asked is not None:
-        rendered = dialect.render_text(text, case.asked, case.frame.id, int(case.frame.at))
-        return Answer(200, (("content-type", rendered.content_type), *headers), rendered.body, case.reason)
+        words = dialect.render_text(text, case.asked, case.frame.id, int(case.frame.at))
+        if words is not None:
+            return Answer(200, (("content-type", words.content_type), *headers), words.body, case.reason)
     code = "budget_exceeded" if spent else "budget_reserved"
     rendered = dialect.render_error(text, "insufficient_quota", code, _details(case, charge, standing), case.frame.id)
     return Answer(429, (("content-type", rendered.content_type), *headers), rendered.body, case.reason)

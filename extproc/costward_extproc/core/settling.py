@@ -152,7 +152,7 @@ def inflated(body: bytes, encoding: str) -> bytes | None:
 
 def _usage(state: Responding, reading: Reading) -> Usage:
     """What the provider said; else, for an answer that it will charge for, what was seen of it."""
-    said = reading.usage
+    said, asked = reading.usage, state.case.asked
     if said is not None and reading.output_final:
         return said
     if not _is_success(state.status):
@@ -161,6 +161,9 @@ def _usage(state: Responding, reading: Reading) -> Usage:
     output = state.case.means.count_tokens(reading.text_seen) if reading.text_seen else 0
     if state.transcript.overflowed or not (output or said or reading.complete):
         output = max(output, _output_by_size(state))
+    if asked is not None and asked.max_output is not None:
+        # An estimate is never above what the caller allowed: embeddings have no output at all.
+        output = min(output, asked.max_output * asked.choices)
     said = said or Usage(input=state.case.tokens)
     return replace(said, output=max(output, said.output), estimated=True)
 

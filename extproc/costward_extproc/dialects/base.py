@@ -27,6 +27,7 @@ class Asked:
     agent_turn: bool
     """Tools are offered, or tool calls or results are in the history: the exact tier at most."""
     max_output: int | None
+    """Tokens that the answer may have at most; 0: it holds none."""
     choices: int
     messages: int
     tools: int
@@ -106,8 +107,8 @@ class Dialect(Protocol):
         """A stored answer as this caller asked for it: JSON or a stream."""
         ...
 
-    def render_text(self, text: str, asked: Asked, id: str, created: int) -> Rendered:
-        """Our own words as an answer of the model."""
+    def render_text(self, text: str, asked: Asked, id: str, created: int) -> Rendered | None:
+        """Our own words as an answer of the model; None where its answers hold no words."""
         ...
 
     def render_error(self, message: str, type: str, code: str, details: Mapping[str, object], id: str = "") -> Rendered:

@@ -17,6 +17,8 @@ from urllib.parse import unquote
 from costward_extproc.dialects.anthropic_messages import AnthropicMessages
 from costward_extproc.dialects.base import Dialect
 from costward_extproc.dialects.openai_chat import OpenAIChat
+from costward_extproc.dialects.openai_embeddings import OpenAIEmbeddings
+from costward_extproc.dialects.openai_responses import OpenAIResponses
 
 Family = Literal["openai", "anthropic"]
 
@@ -38,12 +40,19 @@ class Endpoint:
 
 
 _CHAT = OpenAIChat()
+_EMBEDDINGS = OpenAIEmbeddings()
 _MESSAGES = AnthropicMessages()
+_RESPONSES = OpenAIResponses()
 
 GOVERNED: Mapping[str, Endpoint] = {
     "chat/completions": Endpoint("chat", _CHAT),
     "deployments/{model}/chat/completions": Endpoint("chat", _CHAT),
     "engines/{model}/chat/completions": Endpoint("chat", _CHAT),
+    "responses": Endpoint("responses", _RESPONSES),
+    "deployments/{model}/responses": Endpoint("responses", _RESPONSES),
+    "embeddings": Endpoint("embeddings", _EMBEDDINGS),
+    "deployments/{model}/embeddings": Endpoint("embeddings", _EMBEDDINGS),
+    "engines/{model}/embeddings": Endpoint("embeddings", _EMBEDDINGS),
     "messages": Endpoint("messages", _MESSAGES, family="anthropic"),
     # Longer than the paths above that they end with, which are something else.
     "threads/*/messages": Endpoint("threads"),
