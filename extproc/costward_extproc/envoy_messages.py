@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
+from costward_contract.metadata import ATTEMPTS, FAILED, SECOND, STATUS, TEXT, TICKET
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.extensions.filters.http.ext_proc.v3.processing_mode_pb2 import ProcessingMode
 from envoy.service.ext_proc.v3.external_processor_pb2 import (
@@ -23,6 +24,7 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import (
     ProcessingResponse,
 )
 from envoy.type.v3.http_status_pb2 import HttpStatus
+from google.protobuf.struct_pb2 import Struct, Value
 
 from costward_extproc.core.events import (
     Answer,
@@ -77,17 +79,42 @@ def event_of(message: ProcessingRequest, at: float) -> Event | None:
     match message.WhichOneof("request"):
         case "request_headers":
             part = message.request_headers
+            if message.HasField("metadata_context"):
+                ticket, failed = _told(message, TICKET), _failed(message)
+                return RequestHeaders(at, _headers(part.headers.headers), part.end_of_stream, ticket, failed)
             return RequestHeaders(at, _headers(part.headers.headers), part.end_of_stream)
         case "request_body":
             # BUFFERED sends the whole body in one message; with trailers behind it, end_of_stream is not set.
             return RequestBody(at, message.request_body.body, end=True)
         case "response_headers":
             part = message.response_headers
-            return ResponseHeaders(at, _headers(part.headers.headers), part.end_of_stream)
+            headers, attempts = _headers(part.headers.headers), _attempts(message)
+            if message.HasField("metadata_context"):
+                failed, verdict = _failed(message), _told(message, SECOND)
+                return ResponseHeaders(at, headers, part.end_of_stream, attempts, failed, verdict)
+            return ResponseHeaders(at, headers, part.end_of_stream, attempts)
         case "response_body":
             return ResponseBody(at, message.response_body.body, message.response_body.end_of_stream)
         case _:
             return None
+
+
+def _told(message: ProcessingRequest, namespace: str, name: str = TEXT) -> str:
+    """What stands in the exchange's dynamic metadata; empty where nothing does."""
+    spaces = message.metadata_context.filter_metadata
+    return str(spaces[namespace].fields[name].string_value) if namespace in spaces else ""
+
+
+def _failed(message: ProcessingRequest) -> int | None:
+    status = _told(message, FAILED, STATUS)
+    return int(status) if status.isdecimal() else None
+
+
+def _attempts(message: ProcessingRequest) -> int:
+    for attributes in message.attributes.values():
+        if ATTEMPTS in attributes.fields:
+            return int(attributes.fields[ATTEMPTS].number_value)
+    return 1
 
 
 def _headers(values: Iterable[HeaderValue]) -> Headers:
@@ -107,8 +134,10 @@ def reply_of(effect: ReadOn | GoUpstream | Answer | PassHeaders | PassChunk) -> 
             return _read_on(remove)
         case GoUpstream("headers", _, remove):
             return _read_on(remove, answer_only=True)
-        case GoUpstream(_, body):
+        case GoUpstream(_, body, _, (), "", ""):
             return _go_upstream(body)
+        case GoUpstream(_, body, _, add, ticket, verdict):
+            return b"".join([_go_upstream(body), _wishes(add), _tell(TICKET, ticket), _tell(SECOND, verdict)])
         case PassHeaders(add, remove):
             parts = [_option("response_headers", name, value) for name, value in add]
             return b"".join([*parts, _without(remove)] if remove else parts) or _PASS_HEADERS
@@ -144,6 +173,21 @@ def _go_upstream(body: bytes | None) -> bytes:
     return _bytes(ProcessingResponse(request_body=BodyResponse(response=common)))
 
 
+@lru_cache(maxsize=64)
+def _wishes(headers: tuple[tuple[str, str], ...]) -> bytes:
+    options = [HeaderValueOption(header=HeaderValue(key=n, raw_value=v.encode("latin-1"))) for n, v in headers]
+    common = CommonResponse(header_mutation=HeaderMutation(set_headers=options))
+    return _bytes(ProcessingResponse(request_body=BodyResponse(response=common))) if headers else b""
+
+
+def _tell(namespace: str, text: str) -> bytes:
+    """Into the exchange's dynamic metadata."""
+    if not text:
+        return b""
+    told = Struct(fields={namespace: Value(struct_value=Struct(fields={TEXT: Value(string_value=text)}))})
+    return _bytes(ProcessingResponse(dynamic_metadata=told))
+
+
 def _replaced_chunk(body: bytes) -> bytes:
     common = CommonResponse(body_mutation=BodyMutation(body=body))
     return _bytes(ProcessingResponse(response_body=BodyResponse(response=common)))
@@ -153,6 +197,7 @@ def _answer(effect: Answer) -> bytes:
     parts = [_answer_head(effect.status, effect.reason)]
     parts += [_option("immediate_response", name, value) for name, value in effect.headers]
     parts.append(_bytes(ProcessingResponse(immediate_response=ImmediateResponse(body=effect.body))))
+    parts.append(_tell(SECOND, effect.verdict))
     return b"".join(parts)
 
 

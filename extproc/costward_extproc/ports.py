@@ -58,6 +58,11 @@ class Ledger(Protocol):
         """Reserve atomically on all charges, or on none; durable before it returns. Raises PortFailure."""
         ...
 
+    async def raise_to(self, reservation: Reservation) -> Granted | Refused:
+        """The reservation of this id holds that amount from here on, on all its charges or not at all; one that does
+        not exist is made, one that ended stays so. Raises PortFailure."""
+        ...
+
     def renew(self, id: str, seen: int) -> None:
         """The exchange lives: extend its lease and remember what it has cost so far (µ$)."""
         ...

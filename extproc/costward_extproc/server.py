@@ -32,6 +32,7 @@ from costward_extproc.core.events import (
     FindNear,
     LetGo,
     Operation,
+    Raise,
     Renew,
     Reply,
     RequestBody,
@@ -64,7 +65,7 @@ BOOKING_S = 0.01
 otherwise wait for it, and short beside the second in which a lease notes what was seen. A kill loses what waited."""
 
 _OPTIONAL = (FindExact, Embed, FindNear)
-_OPERATIONS = (*_OPTIONAL, Stand, Reserve)
+_OPERATIONS = (*_OPTIONAL, Stand, Reserve, Raise)
 _BACKGROUND = (Renew, Settle, Store, Write)
 
 
@@ -288,6 +289,8 @@ class Conversation:
                 return await services.cache.near(place, vector, operation.k, now, operation.at_least)
             case Reserve():
                 return await services.ledger.reserve(operation.reservation)
+            case Raise():
+                return await services.ledger.raise_to(operation.reservation)
             case _:
                 assert_never(operation)
 

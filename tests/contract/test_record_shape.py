@@ -83,7 +83,7 @@ def test_members_of_the_parts() -> None:
     line = asdict(_record())
     assert {name: set(line[name]) for name in PARTS} == PARTS
     assert set(line["caps"][0]) == {"id", "limit", "spent", "reserved", "resets_at", "step"}
-    assert set(line["attempts"][0]) == {"model", "status"}
+    assert set(line["attempts"][0]) == {"model", "status", "cost"}
 
 
 def test_what_the_decision_rested_on() -> None:

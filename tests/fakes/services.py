@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 from costward_contract.snapshot import Snapshot
 from costward_extproc.cache.entries import Embedding, Entry, Neighbour, Selector, Vector
-from costward_extproc.core.events import Embed, FindExact, FindNear, Reserve, Settle, Stand, Store, Write
+from costward_extproc.core.events import Embed, FindExact, FindNear, Raise, Reserve, Settle, Stand, Store, Write
 from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Reservation, Settlement
 from costward_extproc.core.record import Record
 from costward_extproc.errors import PortFailure
@@ -40,6 +40,9 @@ class Ports:
 
     async def reserve(self, reservation: Reservation) -> Granted | Refused:
         return await self._perform(Reserve(reservation))  # type: ignore[no-any-return]
+
+    async def raise_to(self, reservation: Reservation) -> Granted | Refused:
+        return await self._perform(Raise(reservation))  # type: ignore[no-any-return]
 
     async def exact(self, partition: str, key: str, now: float) -> Entry | None:
         return await self._perform(FindExact(partition, key))  # type: ignore[no-any-return]

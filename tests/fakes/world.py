@@ -44,6 +44,7 @@ from costward_extproc.core.events import (
     LetGo,
     PassChunk,
     PassHeaders,
+    Raise,
     ReadOn,
     Renew,
     RequestBody,
@@ -190,7 +191,7 @@ class World:
             run.response(completion() if answer is None else answer)
         return run
 
-    def perform(self, effect: Stand | FindExact | Embed | FindNear | Reserve) -> Result:
+    def perform(self, effect: Stand | FindExact | Embed | FindNear | Reserve | Raise) -> Result:
         if effect.op in self.fail:
             return Failure("down")
         match effect:
@@ -209,6 +210,10 @@ class World:
                 if isinstance(verdict, Granted):
                     self.reserved[asked.id] = {charge.key: asked.amount for charge in asked.charges}
                 return verdict
+            case Raise():
+                asked = effect.reservation
+                self.reserved.pop(asked.id, None)
+                return self.perform(Reserve(asked))
 
     def vector(self, text: str) -> Any:
         given = np.zeros(DIMENSIONS, np.float32)
@@ -264,7 +269,7 @@ class Run:
 
     def _perform(self, effect: Effect) -> Done | None:
         match effect:
-            case Stand() | FindExact() | Embed() | FindNear() | Reserve():
+            case Stand() | FindExact() | Embed() | FindNear() | Reserve() | Raise():
                 return Done(self.world.now, effect.op, self.world.perform(effect))
             case Settle() | Store() | Renew() | Write():
                 self.world.queue(effect)

@@ -19,6 +19,8 @@ _FIXED: Mapping[str, str] = {
     "unpriced-endpoint": "no codec reads this endpoint, so it cannot be priced",
     "free-endpoint": "providers charge nothing for this endpoint",
     "listed-alias": "the model asked about is an alias of the policy",
+    "fallback": "the provider failed on the rung that was chosen, and the policy names another for that",
+    "as-sent": "the provider refused the request as Costward had changed it",
     "left-undecided": "the caller left before anything was decided",
     "ledger-unavailable": "nobody could say where the caller's caps stand, and its plan does not go on unchecked",
 }
@@ -60,6 +62,7 @@ WARNINGS: Mapping[str, str] = {
     "ledger-unavailable": "the ledger could not be asked: caps were not checked",
     "admitted-alone": "its worst case did not fit under a cap; it was let in alone, because money was left",
     "cache-unavailable": "the cache could not be asked",
+    "second-attempt": "the first attempt gave no answer; the request went upstream once more",
     "pinned-signed-thinking": "its history has signed thinking, which only the model that thought it accepts",
     "pinned-model-in-path": "its path names the model, so no other could be put in",
 }

@@ -117,6 +117,37 @@ def reserve(db: sqlite3.Connection, asked: Reservation, now: float) -> Granted |
     return verdict
 
 
+def raise_to(db: sqlite3.Connection, asked: Reservation, now: float) -> Granted | Refused:
+    """What it holds already does not stand in its own way. Never lowers."""
+    row = db.execute("SELECT state, keys, amount FROM reservation WHERE id = ?", (asked.id,)).fetchone()
+    if row is None:
+        return reserve(db, asked, now)
+    state, keys, held = row
+    amount = _clamped(asked.amount)
+    if state != "open" or amount <= held:
+        return Granted()
+    own = set(json.loads(keys))
+    others = [
+        Standing(standing.spent, MicroUSD(standing.reserved - held)) if charge.key in own else standing
+        for charge, standing in zip(asked.charges, standings(db, asked.charges), strict=True)
+    ]
+    verdict = admit(asked.charges, others, asked.amount)
+    if isinstance(verdict, Refused):
+        return verdict
+    _book(db, keys, release=held - amount, spend=0)
+    db.execute(
+        "UPDATE reservation SET amount = ?, seen = max(seen, ?), lease_until = max(lease_until, ?) WHERE id = ?",
+        (amount, _clamped(asked.seen), asked.lease_until, asked.id),
+    )
+    return verdict
+
+
+def held_by(db: sqlite3.Connection, id: str) -> int:
+    """µ$ that an open reservation holds."""
+    row = db.execute("SELECT amount FROM reservation WHERE id = ? AND state = 'open'", (id,)).fetchone()
+    return int(row[0]) if row is not None else 0
+
+
 def is_open(db: sqlite3.Connection, id: str) -> bool:
     """Whether this reservation holds anything."""
     return db.execute("SELECT 1 FROM reservation WHERE id = ? AND state = 'open'", (id,)).fetchone() is not None

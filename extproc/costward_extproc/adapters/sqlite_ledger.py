@@ -94,6 +94,18 @@ class SqliteLedger:
             self._standings.book(keys, reserved=reservation.amount, spent=0)
         return verdict
 
+    async def raise_to(self, reservation: Reservation) -> Granted | Refused:
+        """Here the reservation may be another worker's: the file knows it, and what is kept in memory only follows."""
+        now, id = self._clock(), reservation.id
+        before, verdict, after = await self.database.run(
+            lambda db: (tables.held_by(db, id), tables.raise_to(db, reservation, now), tables.held_by(db, id))
+        )
+        self._standings.book({charge.key for charge in reservation.charges}, reserved=after - before, spent=0)
+        live = self._live.get(id)
+        if live is not None:
+            live.amount, live.seen = after, max(live.seen, reservation.seen)
+        return verdict
+
     def renew(self, id: str, seen: int) -> None:
         if id in self._live:
             self._live[id].seen = seen

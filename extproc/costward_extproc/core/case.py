@@ -17,7 +17,8 @@ from costward_extproc.core.identity import Caller
 from costward_extproc.core.ledger import Charge, Position
 from costward_extproc.core.means import Means
 from costward_extproc.core.money import Quote, Rates
-from costward_extproc.core.record import CacheNote, DecisionKind, RouteNote
+from costward_extproc.core.record import Attempt, CacheNote, DecisionKind, RouteNote
+from costward_extproc.core.tickets import Second
 from costward_extproc.dialects.base import Asked, Dialect
 from costward_extproc.dialects.registry import Endpoint
 
@@ -82,6 +83,10 @@ class Case:
     reason: str = "pass"
     decided_at: float | None = None
     warnings: tuple[str, ...] = field(default=())
+    second: Second | None = None
+    """What a second attempt would be, where one is arranged."""
+    failed: tuple[Attempt, ...] = ()
+    """Attempts that gave no answer to the caller."""
 
     def but(self, **changes: Any) -> Case:
         return evolve(self, **changes)
@@ -93,6 +98,11 @@ class Case:
     def step(self) -> LadderStep | None:
         """The ladder step in force."""
         return self.reached.step if self.reached else None
+
+    @property
+    def route_off(self) -> bool:
+        """The caller wants no other model than the one it named."""
+        return self.frame.headers.get("x-costward-route", "").strip().lower() == "off"
 
     @property
     def asks_for_usage(self) -> bool:

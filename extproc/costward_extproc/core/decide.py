@@ -39,7 +39,7 @@ class Plan:
 
 def plan(policy: Policy, asked: str, features: Features, step: LadderStep | None, route_off: bool) -> Plan:
     """Where a request for the model or alias `asked` goes."""
-    candidates, default = _candidates(policy, asked)
+    candidates, default = permitted(policy, asked)
     if default is None:
         return Plan(asked, None, asked, rewrite=False, route=RouteNote(None, None, enforced=False))
     index, chosen = (None, None) if route_off else _first_match(policy, features, candidates)
@@ -58,7 +58,7 @@ def plan(policy: Policy, asked: str, features: Features, step: LadderStep | None
     )
 
 
-def _candidates(policy: Policy, asked: str) -> tuple[Sequence[Rung], Rung | None]:
+def permitted(policy: Policy, asked: str) -> tuple[Sequence[Rung], Rung | None]:
     """The rungs that rules may choose among, and the rung that serves without any: the highest of an alias (without
     evidence quality comes first), or the model as named."""
     for alias in policy.aliases:

@@ -26,6 +26,10 @@ class RequestHeaders:
     at: float
     headers: Headers
     end: bool
+    ticket: str = ""
+    """Given where this is a second attempt: what the first left for it."""
+    failed: int | None = None
+    """Then: the status of the first; None: it gave no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,12 @@ class ResponseHeaders:
     at: float
     headers: Headers
     end: bool
+    attempts: int = 1
+    """How often Envoy went upstream."""
+    failed: int | None = None
+    """The last status of 400 or above that an attempt was answered with."""
+    verdict: str = ""
+    """What a second attempt left, where there was one that we saw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,12 @@ class GoUpstream:
     to: Literal["headers", "body"]
     body: bytes | None = None
     remove: tuple[str, ...] = ()
+    add: tuple[tuple[str, str], ...] = ()
+    """Headers for Envoy's router, which takes them out again."""
+    ticket: str = ""
+    """For a second attempt, if there is one."""
+    verdict: str = ""
+    """On a second attempt: what became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +126,8 @@ class Answer:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     reason: str
+    verdict: str = ""
+    """On a second attempt: what became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +187,15 @@ class Reserve:
     op: Literal["reserve"] = "reserve"
 
 
-Operation: TypeAlias = Stand | FindExact | Embed | FindNear | Reserve
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """Reserve more for an exchange that goes upstream again."""
+
+    reservation: Reservation
+    op: Literal["raise"] = "raise"
+
+
+Operation: TypeAlias = Stand | FindExact | Embed | FindNear | Reserve | Raise
 
 
 # Effects that only queue work: they never wait and never fail towards the exchange.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from costward_contract.snapshot import Snapshot
 
-from costward_extproc.core import endpoints, model_list, request, response, settling
+from costward_extproc.core import endpoints, model_list, request, response, second_attempt, settling
 from costward_extproc.core.case import Frame
 from costward_extproc.core.events import (
     Closed,
@@ -32,7 +32,18 @@ from costward_extproc.core.events import (
 from costward_extproc.core.headers import hop_headers
 from costward_extproc.core.identity import Workload, governing, identify
 from costward_extproc.core.means import Means
-from costward_extproc.core.states import Arriving, Finished, Listing, Receiving, Responding, State, Step, Upstream
+from costward_extproc.core.states import (
+    Arriving,
+    Finished,
+    Listing,
+    Raising,
+    Receiving,
+    Responding,
+    Retrying,
+    State,
+    Step,
+    Upstream,
+)
 from costward_extproc.dialects.registry import endpoint_of
 
 
@@ -49,7 +60,7 @@ def step(state: State, event: Event) -> Step:
         case RequestBody():
             return _on_body(state, event)
         case Done():
-            return request.resume(state, event)
+            return second_attempt.resume(state, event) if isinstance(state, Raising) else request.resume(state, event)
         case ResponseHeaders():
             return _on_response_headers(state, event)
         case ResponseBody():
@@ -61,6 +72,8 @@ def step(state: State, event: Event) -> Step:
 def _on_headers(state: State, event: RequestHeaders) -> Step:
     if not isinstance(state, Arriving):
         return state, (LetGo(),)
+    if event.ticket:
+        return second_attempt.on_headers(state, event)
     headers = event.headers
     endpoint = endpoint_of(headers.get(":method", ""), headers.get(":path", ""))
     policy = governing(state.snapshot, state.workload)
@@ -79,6 +92,8 @@ def _on_headers(state: State, event: RequestHeaders) -> Step:
 
 
 def _on_body(state: State, event: RequestBody) -> Step:
+    if isinstance(state, Retrying):
+        return second_attempt.on_body(state, event)
     if not isinstance(state, Receiving):
         return state, (GoUpstream(to="body"),)
     chunks = (*state.chunks, event.chunk)

@@ -75,6 +75,9 @@ class Attempt:
 
     model: str | None
     status: int | None
+    """None: no answer began."""
+    cost: int = 0
+    """µ$."""
 
 
 @dataclass(frozen=True, slots=True)

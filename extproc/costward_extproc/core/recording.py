@@ -6,6 +6,7 @@ from costward_extproc.cache.entries import Entry
 from costward_extproc.core import caps
 from costward_extproc.core.case import NO_ROUTE, Case
 from costward_extproc.core.evolve import evolve
+from costward_extproc.core.fallback import lost
 from costward_extproc.core.money import Quote, Usage
 from costward_extproc.core.record import Attempt, End, Inputs, Record, Timings
 
@@ -65,7 +66,7 @@ def record_of(
         route=case.plan.route if case.plan else NO_ROUTE,
         inputs=_inputs(case),
         caps=caps.notes(case.charges if standings else (), standings, case.step),
-        attempts=(Attempt(sent, status),) if went_upstream else (),
+        attempts=(*case.failed, *((Attempt(sent, status, cost - lost(case)),) if went_upstream else ())),
         usage=usage,
         price_source=quote.source if quote else None,
         reserved=case.reserved,

@@ -6,7 +6,7 @@ from costward_contract.snapshot import LadderStep
 
 from costward_extproc.cache.entries import Embedding as Embedded
 from costward_extproc.cache.entries import Entry
-from costward_extproc.core import caps, lookup, notices, settling, spending
+from costward_extproc.core import caps, fallback, lookup, notices, settling, spending
 from costward_extproc.core.case import Case, Frame
 from costward_extproc.core.decide import Features, plan
 from costward_extproc.core.events import (
@@ -146,10 +146,8 @@ def _planned(case: Case, step: LadderStep | None) -> Case:
     asked = case.asked
     if asked is None:
         return case
-    headers = case.frame.headers
-    features = Features(headers.get("x-costward-task-type"), asked.agent_turn, case.tokens)
-    route_off = headers.get("x-costward-route", "").strip().lower() == "off"
-    free = plan(case.policy, asked.model, features, step, route_off)
+    features = Features(case.frame.headers.get("x-costward-task-type"), asked.agent_turn, case.tokens)
+    free = plan(case.policy, asked.model, features, step, case.route_off)
     if asked.pinned is None:
         return case.but(plan=free)
     held = plan(case.policy, asked.model, features, None, route_off=True)
@@ -227,7 +225,10 @@ def _send(case: Case, at: float) -> Step:
     if case.by_headers:
         to_provider = GoUpstream(to="headers", remove=hop_headers(case.frame.headers))
     else:
-        to_provider = GoUpstream(to="body", body=_rewritten(case))
+        body = _rewritten(case)
+        case, retry = fallback.arranged(case, body)
+        wishes, ticket = (retry.headers, retry.ticket) if retry is not None else ((), "")
+        to_provider = GoUpstream(to="body", body=body, add=wishes, ticket=ticket)
     # A stream may last minutes: the request's bytes and document are not kept for it.
     asked = case.asked and evolve(case.asked, body=b"", document={})
     return Upstream(case.but(asked=asked)), (to_provider,)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from costward_extproc.core import notices, spending
+from costward_extproc.core import fallback, notices, spending
 from costward_extproc.core.events import Effect, PassChunk, PassHeaders, Renew, ResponseBody, ResponseHeaders
 from costward_extproc.core.evolve import evolve
 from costward_extproc.core.money import Usage, cost
 from costward_extproc.core.states import Responding, Step, Upstream
+from costward_extproc.core.tickets import Verdict
 from costward_extproc.core.transcript import Transcript
 
 _RENEW_EVERY_S = 1.0
@@ -15,8 +16,9 @@ about two seconds of a stream's cost, not its whole rest."""
 
 
 def on_headers(state: Upstream, event: ResponseHeaders) -> Step:
-    case = state.case
     status = int(event.headers.get(":status", "0") or 0)
+    verdict = Verdict.of(event.verdict) if event.verdict else None
+    case = fallback.returned(state.case, event.attempts, status, event.failed, verdict)
     streamed = event.headers.get("content-type", "").lower().startswith("text/event-stream")
     encoding = event.headers.get("content-encoding", "identity").strip().lower()
     responding = Responding(
@@ -54,4 +56,5 @@ def _seen(state: Responding) -> int:
     if case.quote is None:
         return case.seen
     per_token = spending.BYTES_PER_STREAMED_TOKEN if state.streamed else spending.BYTES_PER_TOKEN
-    return cost(Usage(input=case.tokens, output=state.transcript.size // per_token), case.quote.rates)
+    price = cost(Usage(input=case.tokens, output=state.transcript.size // per_token), case.quote.rates)
+    return fallback.lost(case) + price

@@ -8,7 +8,7 @@ from dataclasses import replace
 from costward_contract.snapshot import MicroUSD
 
 from costward_extproc.cache.entries import Entry
-from costward_extproc.core import recording, spending
+from costward_extproc.core import fallback, recording, spending
 from costward_extproc.core.case import Case, quote_of
 from costward_extproc.core.events import Effect, Settle, Store, Write
 from costward_extproc.core.ledger import Settlement
@@ -22,9 +22,11 @@ from costward_extproc.core.states import (
     Embedding,
     Finished,
     Listing,
+    Raising,
     Receiving,
     Reserving,
     Responding,
+    Retrying,
     Searching,
     State,
     Step,
@@ -43,7 +45,7 @@ _INFLATE_LIMIT = 16 * 1024 * 1024
 def close(state: State, at: float) -> Step:
     """Account for the exchange, whatever state it is in. Idempotent: a finished one stays finished."""
     match state:
-        case Finished() | Arriving():
+        case Finished() | Arriving() | Retrying() | Raising():
             return Finished(), ()
         case Receiving():
             return Finished(), (Write(record_of(Case(state.frame, reason="no-body"), at, end="aborted")),)
@@ -86,6 +88,7 @@ def _end_answered(state: Responding, at: float) -> Step:
         case = case.warned("usage-estimated")
     price = cost(usage, quote.rates)
     entry = _entry(state, reading, price, at)
+    total = MicroUSD(price + fallback.lost(case))
     # The dialect's own end counts, not the connection's: the official Node SDK hangs up on `[DONE]`, before the last
     # chunk's end of stream can reach us.
     complete = reading.complete or (state.ended and not _is_success(state.status))
@@ -96,15 +99,16 @@ def _end_answered(state: Responding, at: float) -> Step:
         end=end,
         status=state.status,
         usage=usage,
-        cost=price,
-        baseline=_baseline(case, usage, price),
+        cost=total,
+        # Without us the caller would have paid for the attempt that failed as well.
+        baseline=_baseline(case, usage, price) + fallback.lost(case),
         served=reading.model or (case.plan.model if case.plan else None),
         quote=quote,
         stored=entry is not None,
         first_byte_at=state.first_byte_at,
     )
     output = usage.output if complete and _is_success(state.status) and not usage.estimated else None
-    effects: list[Effect] = list(_settled(case, price, output))
+    effects: list[Effect] = list(_settled(case, total, output))
     if entry is not None:
         effects.append(Store(entry))
     return Finished(), (*effects, Write(record))

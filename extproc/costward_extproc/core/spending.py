@@ -52,12 +52,16 @@ def _quote(case: Case) -> Quote:
 
 
 def reservation(case: Case, quote: Quote, at: float) -> Reservation:
-    """The worst case: all of the input and the most output that may come, for every choice asked for."""
+    amount = worst_case(case, quote)
+    return Reservation(case.frame.id, case.charges, amount, MicroUSD(case.seen), at + case.means.lease_s)
+
+
+def worst_case(case: Case, quote: Quote) -> MicroUSD:
+    """All of the input and the most output that may come, for every choice asked for."""
     limit = case.asked.max_output if case.asked else None
     most = _typical_output(case) if limit is None else limit
     choices = case.asked.choices if case.asked else 1
-    amount = cost(Usage(input=case.tokens, output=most * choices), quote.rates)
-    return Reservation(case.frame.id, case.charges, amount, MicroUSD(case.seen), at + case.means.lease_s)
+    return cost(Usage(input=case.tokens, output=most * choices), quote.rates)
 
 
 def _typical_output(case: Case) -> int:

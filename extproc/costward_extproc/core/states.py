@@ -12,6 +12,7 @@ from costward_extproc.core.case import Case, Frame
 from costward_extproc.core.events import Effect, Result
 from costward_extproc.core.identity import Workload
 from costward_extproc.core.means import Means
+from costward_extproc.core.tickets import Ticket, Verdict
 from costward_extproc.core.transcript import Transcript
 
 
@@ -103,6 +104,26 @@ class Listing:
     """The beginning of the answer, until the list begins."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Retrying:
+    """A second attempt of an exchange that another conversation accounts for; its body is on its way."""
+
+    case: Case
+    ticket: Ticket
+    failed: int | None
+    """Status of the first attempt; None: it gave no answer."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Raising:
+    """A second attempt that needs more reserved than the first."""
+
+    case: Case
+    ticket: Ticket
+    verdict: Verdict
+    body: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """Nothing is open: let go, or accounted for."""
@@ -119,6 +140,8 @@ State: TypeAlias = (
     | Responding
     | Answered
     | Listing
+    | Retrying
+    | Raising
     | Finished
 )
 Step: TypeAlias = tuple[State, tuple[Effect, ...]]
