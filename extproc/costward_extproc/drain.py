@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -58,35 +59,47 @@ class Health(HealthServicer):  # type: ignore[misc]  # grpcio ships no types
         return asyncio.get_running_loop().time() - self._asked_at < _PROXIES_ASK_S
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    bound_s: float
+    """How long streams may go on."""
+    patient: bool = True
+    """Whether proxies are told first."""
+
+
 class Orders:
     """Signals that tell this process to end. SIGTERM: streams may end within `drain_s`; SIGHUP: we are replaced, they
     may take as long as they do; SIGINT: now. A second one may hasten the first."""
 
     def __init__(self, drain_s: float) -> None:
-        self._bounds = {signal.SIGHUP: RETIRE_S, signal.SIGTERM: drain_s, signal.SIGINT: HURRY_S}
-        self._given: asyncio.Queue[signal.Signals] = asyncio.Queue()
-        for number in self._bounds:
-            asyncio.get_running_loop().add_signal_handler(number, self._given.put_nowait, number)
+        orders = {
+            signal.SIGHUP: Order(RETIRE_S),
+            signal.SIGTERM: Order(drain_s),
+            signal.SIGINT: Order(min(HURRY_S, drain_s), patient=False),
+        }
+        self._given: asyncio.Queue[Order] = asyncio.Queue()
+        for number, order in orders.items():
+            asyncio.get_running_loop().add_signal_handler(number, self._given.put_nowait, order)
 
-    async def next(self) -> float:
-        """Waits for one: how long streams may go on, in seconds."""
-        return self._bounds[await self._given.get()]
+    async def next(self) -> Order:
+        """Waits for one."""
+        return await self._given.get()
 
 
 async def see_out(server: grpc.aio.Server, health: Health, orders: Orders, probe_s: float) -> None:
     """Waits for the order to end, and returns when the last stream has ended or was cut."""
-    bound = await orders.next()
+    order = await orders.next()
     await health.leave()
-    if health.is_asked_for and bound > HURRY_S:
+    if health.is_asked_for and order.patient:
         with contextlib.suppress(TimeoutError):
-            bound = min(bound, await asyncio.wait_for(orders.next(), probe_s))
-    log.info("draining: streams may go on for %g s", bound)
-    ending = asyncio.create_task(server.stop(bound))
+            order = await asyncio.wait_for(orders.next(), probe_s)
+    log.info("draining: streams may go on for %g s", order.bound_s)
+    bound, ending = order.bound_s, asyncio.create_task(server.stop(order.bound_s))
     while not ending.done():
-        order = asyncio.create_task(orders.next())
-        await asyncio.wait((ending, order), return_when=asyncio.FIRST_COMPLETED)
-        if order.done() and order.result() < bound:
-            bound = order.result()
+        another = asyncio.create_task(orders.next())
+        await asyncio.wait((ending, another), return_when=asyncio.FIRST_COMPLETED)
+        if another.done() and another.result().bound_s < bound:
+            bound = another.result().bound_s
             # A shorter grace in a second call takes the place of the first.
             await server.stop(bound)
-        order.cancel()
+        another.cancel()

@@ -194,6 +194,7 @@ class Database:
         self._connection, self.moved_aside = open_file(path, schema)
         self._turns = Turns(path)
         self._patience_s = BUSY_TIMEOUT_MS / 1000
+        """How long the lock may be waited for, our turn included."""
         self._on_failure = on_failure
         self.queued = 0
         """Jobs ever added, counted under the thread's gate; `_performed` is counted by the thread alone."""
@@ -274,7 +275,7 @@ class Database:
 
     def _retry(self, patient: bool) -> list[_Outcome]:
         done: list[_Outcome] = []
-        self._wait_for_lock(BUSY_TIMEOUT_MS if patient else 0)
+        self._wait_for_lock(BUSY_TIMEOUT_MS / 1000 if patient else 0)
         while self._late:
             tried, self._late = self._late[:MAX_BATCH], self._late[MAX_BATCH:]
             outcomes = self._transact([job for _, job in tried])
@@ -284,12 +285,12 @@ class Database:
             if refused:
                 break
         self._tried_at = time.monotonic()
-        self._wait_for_lock(BUSY_TIMEOUT_MS)
+        self._wait_for_lock(BUSY_TIMEOUT_MS / 1000)
         return done
 
-    def _wait_for_lock(self, milliseconds: int) -> None:
-        self._patience_s = milliseconds / 1000
-        self._statement(f"PRAGMA busy_timeout={milliseconds}")
+    def _wait_for_lock(self, at_most_s: float) -> None:
+        self._patience_s = at_most_s
+        self._statement(f"PRAGMA busy_timeout={round(1000 * at_most_s)}")
 
     def leave(self) -> None:
         """The connection is closed."""
@@ -321,17 +322,18 @@ class Database:
         writes = [outcome for outcome in outcomes if outcome.job.mode == "write"]
         if not writes:
             return self._work_off(outcomes, writes)
-        if self._turns.take(self._patience_s):
+        if self._turns.take(self._patience_s / 2):
             try:
                 return self._work_off(outcomes, writes)
             finally:
                 self._turns.give()
-        # Enough was waited. Whoever has the turn may have been stopped without the lock, so it is tried once.
-        self._statement("PRAGMA busy_timeout=0")
+        # Whoever has the turn may have been stopped without the lock: the other half of the time is for trying.
+        patience_s = self._patience_s
+        self._wait_for_lock(patience_s / 2)
         try:
             return self._work_off(outcomes, writes)
         finally:
-            self._wait_for_lock(BUSY_TIMEOUT_MS)
+            self._wait_for_lock(patience_s)
 
     def _work_off(self, outcomes: list[_Outcome], writes: list[_Outcome]) -> list[_Outcome]:
         refused = self._statement("BEGIN IMMEDIATE") if writes else None

@@ -1,0 +1,82 @@
+"""A data plane's process without an Envoy: the test speaks to its socket as Envoy would."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from costward_cli.readiness import grpc_serving
+from envoy.service.ext_proc.v3.external_processor_pb2_grpc import ExternalProcessorStub
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from tests.fakes.running_stack import policy
+
+START_SECONDS = 30.0
+"""It takes one; the rest is for a machine that is busy with other work."""
+
+
+@dataclass
+class RunningDataPlane:
+    process: asyncio.subprocess.Process
+    socket: Path
+    state_dir: Path
+    log_file: Path
+    channel: grpc.aio.Channel
+
+    def tell(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def exchange(self) -> Any:
+        """A stream as Envoy opens one for each exchange: `await it.write(message)`, `await it.read()`."""
+        return ExternalProcessorStub(self.channel).Process()
+
+    async def health(self) -> int:
+        """The status that a proxy's health check is told."""
+        stub = health_pb2_grpc.HealthStub(self.channel)
+        answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)
+        return int(answer.status)
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text()
+
+
+@contextlib.asynccontextmanager
+async def running_data_plane(policy_text: str | None = None, **env: str) -> AsyncIterator[RunningDataPlane]:
+    """One process that serves; `env` are further settings. It is killed at the end, if it still lives."""
+    with tempfile.TemporaryDirectory(prefix="costward-") as name:
+        folder = Path(name)
+        policy_file, socket, state, log = (folder / part for part in ("policy.yaml", "s", "state", "log"))
+        policy_file.write_text(policy_text or policy())
+        given = {
+            "COSTWARD_SOCKET": str(socket),
+            "COSTWARD_POLICY_FILE": str(policy_file),
+            "COSTWARD_STATE_DIR": str(state),
+        }
+        with log.open("wb") as sink:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "costward_extproc"),
+                env={**os.environ, **given, **env},
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=sink,
+            )
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while not (socket.exists() and await grpc_serving(socket)):
+                    assert process.returncode is None, log.read_text()
+                    await asyncio.sleep(0.02)
+            async with grpc.aio.insecure_channel(f"unix:{socket}") as channel:
+                yield RunningDataPlane(process, socket, state, log, channel)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
