@@ -184,8 +184,19 @@ def _tell(namespace: str, text: str) -> bytes:
     """Into the exchange's dynamic metadata."""
     if not text:
         return b""
-    told = Struct(fields={namespace: Value(struct_value=Struct(fields={TEXT: Value(string_value=text)}))})
-    return _bytes(ProcessingResponse(dynamic_metadata=told))
+    raw = text.encode()
+    before, after = _telling(namespace, len(raw))
+    return before + raw + after
+
+
+@lru_cache(maxsize=1_024)
+def _telling(namespace: str, length: int) -> tuple[bytes, bytes]:
+    """What is around a text of that many bytes, as in `_frame`."""
+    place = "\x7f" * length
+    told = Struct(fields={namespace: Value(struct_value=Struct(fields={TEXT: Value(string_value=place)}))})
+    whole = _bytes(ProcessingResponse(dynamic_metadata=told))
+    at = whole.rindex(place.encode())
+    return whole[:at], whole[at + length :]
 
 
 def _replaced_chunk(body: bytes) -> bytes:

@@ -17,8 +17,11 @@ from costward_extproc.core.decide import Plan, permitted
 from costward_extproc.core.evolve import evolve
 from costward_extproc.core.money import Usage, cost
 from costward_extproc.core.record import Attempt
-from costward_extproc.core.tickets import Second, Ticket, Turn, TurnName, Verdict, difference
+from costward_extproc.core.tickets import Second, Splice, Ticket, Turn, TurnName, Verdict, difference
 from costward_extproc.dialects.base import Asked
+
+_ENOUGH = MicroUSD(0)
+"""What is reserved will do."""
 
 _RETRY_ON = "x-envoy-retry-on"
 _STATUSES = "x-envoy-retriable-status-codes"
@@ -50,14 +53,14 @@ def arranged(case: Case, sent: bytes | None) -> tuple[Case, Retry | None]:
     as_sent = _as_sent(case, asked, plan, sent) if sent is not None else None
     if rung is None and as_sent is None:
         return case, None
-    second = Second(next=_turn(case, rung.model) if rung is not None else None, as_sent=as_sent)
+    second = Second(next=_turn(case, rung.model, case.seen) if rung is not None else None, as_sent=as_sent)
     ticket = Ticket(
         id=case.frame.id,
         policy=case.policy.ref,
         tier=case.frame.caller.tier.name,
         path=case.frame.headers.get(":path", ""),
         size=len(asked.body if sent is None else sent),
-        charges=case.charges,
+        charges=case.charges if second.raises else (),
         second=second,
     )
     headers = _wishes(declared if rung is not None else None, as_sent is not None)
@@ -110,16 +113,20 @@ def _as_sent(case: Case, asked: Asked, plan: Plan, sent: bytes) -> Turn | None:
     target = dialect.rewrite(asked, model, False) if is_alias else asked.body
     between = dialect.rewrite(asked, plan.model, False) if plan.rewrite and case.asks_for_usage else sent
     splices = tuple(difference(old, new) for old, new in ((sent, between), (between, target)) if old != new)
-    return replace(_turn(case, model, failed=0), splices=splices) if splices else None
+    if not splices:
+        return None
+    if model == plan.model and case.reserved:
+        # The first attempt cost nothing, and as much is reserved as this one may cost.
+        return Turn(model, _ENOUGH, MicroUSD(case.seen), splices)
+    return _turn(case, model, 0, splices)
 
 
-def _turn(case: Case, model: str, failed: int | None = None) -> Turn:
-    """`failed`: µ$ of the first attempt; None: its input, which is the most that a failed attempt is charged."""
+def _turn(case: Case, model: str, failed: int, splices: tuple[Splice, ...] = ()) -> Turn:
+    """`failed`: the most µ$ that the first attempt is charged."""
     quote = quote_of(case, model)
-    lost = case.seen if failed is None else failed
-    worst = lost + spending.worst_case(case, quote)
-    amount = worst if case.charges and worst > case.reserved else 0
-    return Turn(model, MicroUSD(amount), MicroUSD(lost + cost(Usage(input=case.tokens), quote.rates)))
+    worst = failed + spending.worst_case(case, quote)
+    amount = MicroUSD(worst) if case.charges and worst > case.reserved else _ENOUGH
+    return Turn(model, amount, MicroUSD(failed + cost(Usage(input=case.tokens), quote.rates)), splices)
 
 
 def returned(case: Case, attempts: int, answered: int, failed: int | None, verdict: Verdict | None) -> Case:

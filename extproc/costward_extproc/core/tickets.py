@@ -6,11 +6,11 @@ this data plane writes and reads, and that never leaves the proxy.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import orjson
 from costward_contract.snapshot import Cap, MicroUSD
 
 from costward_extproc.core.ledger import Charge
@@ -45,6 +45,11 @@ class Turn:
 class Second:
     next: Turn | None
     as_sent: Turn | None
+
+    @property
+    def raises(self) -> bool:
+        """Whether either of them needs more reserved than the first attempt."""
+        return any(turn is not None and turn.amount for turn in (self.next, self.as_sent))
 
     def turn(self, name: str) -> Turn | None:
         match name:
@@ -81,13 +86,13 @@ class Ticket:
             "next": _turn_out(self.second.next),
             "asSent": _turn_out(self.second.as_sent),
         }
-        return json.dumps(values, separators=(",", ":"))
+        return orjson.dumps(values).decode()
 
     @classmethod
     def of(cls, text: str) -> Ticket | None:
         """None for what no ticket of this release says."""
         try:
-            values = json.loads(text)
+            values = orjson.loads(text)
             return cls(
                 id=str(values["id"]),
                 policy=str(values["policy"]),
@@ -112,12 +117,12 @@ class Verdict:
     """Where it was refused: the decision's reason."""
 
     def text(self) -> str:
-        return json.dumps({"turn": self.turn, "first": self.first, "reason": self.reason}, separators=(",", ":"))
+        return orjson.dumps({"turn": self.turn, "first": self.first, "reason": self.reason}).decode()
 
     @classmethod
     def of(cls, text: str) -> Verdict | None:
         try:
-            values = json.loads(text)
+            values = orjson.loads(text)
             first = values["first"]
             return cls(str(values["turn"]), None if first is None else int(first), str(values["reason"]))
         except (ValueError, KeyError, TypeError):
@@ -133,8 +138,9 @@ def difference(old: bytes, new: bytes) -> Splice:
 
 
 def _longest(most: int, same: Callable[[int, int], bool]) -> int:
-    """By halves, so that memory is compared and not bytes in a loop."""
-    low, high = 0, most
+    """By halves, so that memory is compared and not bytes in a loop; all of it first, since most changes are one
+    insertion near the beginning."""
+    low, high = (most, most) if same(0, most) else (0, most)
     while low < high:
         middle = (low + high + 1) // 2
         if same(low, middle):

@@ -112,8 +112,12 @@ def data_plane_cluster(spec: EnvoySpec) -> Cluster:
         typed_extension_protocol_options={_HTTP_OPTIONS: Any.pack(HttpProtocolOptions(explicit_http_config=http2))},
         health_checks=[_health_check()],
         outlier_detection=_without_dead_workers(),
-        # With Envoy's default of 50 % a proxy with no healthy worker sends to the dead ones and every request waits.
-        common_lb_config=ClusterCommonLbConfig(healthy_panic_threshold=Percent(value=0)),
+        common_lb_config=ClusterCommonLbConfig(
+            # With Envoy's default of 50 % a proxy with no healthy worker sends to the dead ones and every request waits.
+            healthy_panic_threshold=Percent(value=0),
+            # By default the second change of health within a second reaches the proxy's threads only after it.
+            update_merge_window=timedelta(0),
+        ),
         # Connections to a worker that fails its probes stay: it may only be draining, and its streams are to finish.
         close_connections_on_host_health_failure=False,
         transport_socket=_mutual_tls(spec.hop_tls) if spec.hop_tls is not None else None,
