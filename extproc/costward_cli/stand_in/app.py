@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from costward_cli.stand_in import anthropic
+from costward_cli.stand_in import anthropic, responses
 from costward_cli.stand_in.answers import answer
 from costward_cli.stand_in.bill import Bill, is_known
 from costward_cli.stand_in.chat import ApiError, ChatRequest, parse
@@ -52,6 +52,7 @@ class StandIn:
                 Route("/v1/chat/completions", self.chat, methods=["POST"]),
                 Route("/v1/models", self.models),
                 *anthropic.Anthropic(self).routes(),
+                *responses.Responses(self).routes(),
                 Route("/_stand_in/faults", self.set_faults, methods=["POST"]),
                 Route("/_stand_in/bill", self.show_bill),
                 Route("/_stand_in/reset", self.forget, methods=["POST"]),
@@ -61,7 +62,7 @@ class StandIn:
 
     async def chat(self, request: Request) -> Response:
         try:
-            self._check_key(request)
+            self.check_key(request)
             asked = parse(await request.body())
             if not is_known(asked.model):
                 message = f"The model `{asked.model[:64]}` does not exist or you do not have access to it."
@@ -78,7 +79,7 @@ class StandIn:
         if anthropic.speaks(request):
             return anthropic.Anthropic(self).models(request)
         try:
-            self._check_key(request)
+            self.check_key(request)
         except ApiError as error:
             return _error(error)
         rows = [{"id": m, "object": "model", "created": 1_700_000_000, "owned_by": "stand-in"} for m in MODELS]
@@ -108,7 +109,7 @@ class StandIn:
     def next_id(self, prefix: str) -> str:
         return f"{prefix}{next(iter(self._ids)):012x}"
 
-    def _check_key(self, request: Request) -> None:
+    def check_key(self, request: Request) -> None:
         if not self.require_key:
             return
         sent = request.headers.get("authorization", "")
