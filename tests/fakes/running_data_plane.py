@@ -19,6 +19,7 @@ from envoy.service.ext_proc.v3.external_processor_pb2_grpc import ExternalProces
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.fakes.running_stack import policy
+from tests.fakes.services import request_body, request_headers, response_body, response_headers
 
 START_SECONDS = 30.0
 """It takes one; the rest is for a machine that is busy with other work."""
@@ -36,8 +37,7 @@ class RunningDataPlane:
         self.process.send_signal(number)
 
     def exchange(self) -> Any:
-        """A stream as Envoy opens one for each exchange: `await it.write(message)`, `await it.read()`."""
-        return ExternalProcessorStub(self.channel).Process()
+        return open_exchange(self.channel)
 
     async def health(self) -> int:
         """The status that a proxy's health check is told."""
@@ -48,6 +48,32 @@ class RunningDataPlane:
     @property
     def log(self) -> str:
         return self.log_file.read_text()
+
+
+def open_exchange(channel: grpc.aio.Channel) -> Any:
+    """A stream as Envoy opens one for each exchange: `await it.write(message)`, `await it.read()`."""
+    return ExternalProcessorStub(channel).Process()
+
+
+async def run_exchange(channel: grpc.aio.Channel, body: bytes, answer: bytes, **headers: str) -> dict[str, str]:
+    """A whole exchange, as Envoy would have it. The headers that we give its caller, empty where it is let go."""
+    call, told = open_exchange(channel), dict[str, str]()
+    for message in (request_headers(**headers), request_body(body), response_headers(), response_body(answer)):
+        await call.write(message)
+        reply = await call.read()
+        if reply is grpc.aio.EOF:
+            return {}
+        kind = reply.WhichOneof("response")
+        if kind == "immediate_response":
+            return _added(reply.immediate_response.headers)
+        if kind == "response_headers":
+            told = _added(reply.response_headers.response.header_mutation)
+    await call.done_writing()
+    return told
+
+
+def _added(mutation: Any) -> dict[str, str]:
+    return {option.header.key: option.header.raw_value.decode() for option in mutation.set_headers}
 
 
 @contextlib.asynccontextmanager
