@@ -44,10 +44,13 @@ MAX_MESSAGE_TIMEOUT = timedelta(seconds=5)
 is below what a person takes for a dead connection."""
 
 
-_HEADERS_CHANGED = f"{OWN_HEADERS}.*|accept-encoding|content-length|x-envoy-(retr|max-retr|upstream-rq-per-try).*"
+_HEADERS_CHANGED = (
+    f"({OWN_HEADERS}|x-envoy-(retr|max-r|upstream-rq-p)|x-should|retry-a|age|cache-s|content-[lt]|accept-e).*"
+)
 """All that the data plane ever sets or removes on requests and answers. A data plane that was taken over can then not
-send a request elsewhere, nor touch a credential. Answers of our own (ImmediateResponse) have rules of their own. Some
-names are cut short because Envoy refuses a regex of more than 100 instructions."""
+send a request elsewhere, nor touch a credential. The rules hold for answers of our own (ImmediateResponse) too: their
+content-type, x-should-retry, retry-after, age and cache-status. Some names are cut short because Envoy refuses a regex
+of more than 100 instructions."""
 
 
 def ext_proc_filter(spec: EnvoySpec, digest: str) -> HttpFilter:
