@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-MODEL = "claude-sonnet-4-5"
+MODEL = "claude-sonnet-4-6"
 MARK = {"cache_control": {"type": "ephemeral"}}
 HOUR = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
 SESSION = "2c4e1cf0-7a67-4d2e-9a4b-1d16d3f44752"
@@ -106,7 +106,7 @@ def message(*blocks: dict[str, Any] | str, stop: str = "end_turn", **members: An
     """An answer as its JSON has it; a string stands for a block of text."""
     content = [{"type": "text", "text": block} if isinstance(block, str) else block for block in blocks]
     return {
-        "model": "claude-sonnet-4-5-20250929",
+        "model": "claude-sonnet-4-6",
         "id": "msg_01AbC",
         "type": "message",
         "role": "assistant",

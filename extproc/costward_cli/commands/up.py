@@ -109,10 +109,12 @@ async def _run(spec: StackSpec, console: Console, *, as_json: bool) -> None:
 
 
 def _introduce(console: Console, stack: Stack, spec: StackSpec) -> None:
-    """The two lines that a client needs, alone on their lines so that they can be copied or evaluated."""
+    """The lines that a client needs, alone on their lines so that they can be copied or evaluated. Anthropic's clients
+    add the version to the path themselves."""
     key = "sk-stand-in" if spec.upstream is None else "YOUR-PROVIDER-KEY"
-    console.print(f"export OPENAI_BASE_URL={stack.base_url}", soft_wrap=True, highlight=False)
-    console.print(f"export OPENAI_API_KEY={key}", soft_wrap=True, highlight=False)
+    for sdk, url in (("OPENAI", stack.base_url), ("ANTHROPIC", stack.base_url.removesuffix("/v1"))):
+        console.print(f"export {sdk}_BASE_URL={url}", soft_wrap=True, highlight=False)
+        console.print(f"export {sdk}_API_KEY={key}", soft_wrap=True, highlight=False)
     provider = spec.upstream or f"the stand-in ({stack.stand_in_url})"
     metrics = f", metrics at http://127.0.0.1:{spec.admin_port}/metrics" if spec.admin_port else ""
     console.print(f"policy {spec.policy_file}, provider {provider}{metrics}; Ctrl-C stops", soft_wrap=True)

@@ -24,7 +24,7 @@ from costward_cli.stand_in.streaming import EventStream
 if TYPE_CHECKING:
     from costward_cli.stand_in.app import StandIn
 
-MODELS = ("claude-haiku-4-5", "claude-sonnet-4-5", "claude-opus-4-5")
+MODELS = ("claude-haiku-4-5", "claude-sonnet-4-6", "claude-opus-4-8")
 """What `/v1/models` lists; every other model of the provider that the price catalogue knows is answered too."""
 
 _PROVIDER = "anthropic"

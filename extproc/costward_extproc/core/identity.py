@@ -41,7 +41,9 @@ class Caller:
     """Digest of what the caller authenticates with upstream: a hit never crosses it."""
 
 
-_CREDENTIAL = re.compile(r"authorization|cookie|credential|secret|signature|token|key$|^openai-|-account$|-tenant$")
+_CREDENTIAL = re.compile(
+    r"authorization|cookie|credential|secret|signature|token|key$|^openai-|^anthropic-.*-id$|-account$|-tenant$"
+)
 """Names of headers by which a provider or a gateway before it may decide who is asking, or for which account. We
 cannot know at which it looks: all count, and a name too many only costs a hit."""
 

@@ -108,7 +108,7 @@ def test_usage_and_end(name: str) -> None:
     broken = name == "error-in-the-middle"
     assert (reading.complete, reading.failed, reading.output_final) == (not broken, broken, not broken)
     assert reading.usage == (COUNTED if not broken else Usage(43_012, 1, 40_000, 3_000, cache_write_1h=2_000))
-    assert reading.model == "claude-sonnet-4-5-20250929"
+    assert reading.model == "claude-sonnet-4-6"
     assert (reading.storable is not None) == (name in KEPT)
 
 

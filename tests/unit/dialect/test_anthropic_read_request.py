@@ -31,7 +31,7 @@ def test_an_agent_s_request() -> None:
     asked = DIALECT.read_request(body)
     assert len(body) > 200_000
     assert (asked.model, asked.stream, asked.include_usage, asked.max_output) == (
-        "claude-sonnet-4-5",
+        "claude-sonnet-4-6",
         True,
         True,
         32_000,

@@ -90,7 +90,7 @@ def test_what_was_streamed_serves_both_forms() -> None:
 def test_our_own_words_cost_nothing(stream: bool) -> None:
     rendered = DIALECT.render_text("Your plan is used up.", _asked(stream), "x1", 5)
     reading = read_stream(rendered.body) if stream else read_whole(rendered.body)
-    assert (reading.text_seen, reading.complete, reading.model) == ("Your plan is used up.", True, "claude-sonnet-4-5")
+    assert (reading.text_seen, reading.complete, reading.model) == ("Your plan is used up.", True, "claude-sonnet-4-6")
     assert reading.usage is not None
     assert (reading.usage.input, reading.usage.output) == (0, 0)
 

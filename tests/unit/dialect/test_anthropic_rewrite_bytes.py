@@ -50,7 +50,7 @@ def test_only_the_model_s_bytes_change(body: bytes, ask_usage: bool) -> None:
 def test_an_agent_s_whole_request() -> None:
     body = body_of(agent())
     changed = DIALECT.rewrite(DIALECT.read_request(body), "claude-haiku-4-5", ask_usage=True)
-    assert changed == body.replace(b'{"model":"claude-sonnet-4-5"', b'{"model":"claude-haiku-4-5"', 1)
+    assert changed == body.replace(b'{"model":"claude-sonnet-4-6"', b'{"model":"claude-haiku-4-5"', 1)
 
 
 @pytest.mark.parametrize("end", [True, False])

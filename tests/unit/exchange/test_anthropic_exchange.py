@@ -137,7 +137,13 @@ def test_one_entry_serves_stream_and_json(first: bool, second: bool) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{"x-api-key": "other"}, {"anthropic-beta": "context-1m-2025-08-07"}, {"anthropic-version": "2030-01-01"}],
+    [
+        {"x-api-key": "other"},
+        {"anthropic-workspace-id": "wrkspc_1"},
+        {"anthropic-user-profile-id": "uprof_1"},
+        {"anthropic-beta": "context-1m-2025-08-07"},
+        {"anthropic-version": "2030-01-01"},
+    ],
 )
 def test_another_credential_or_version_is_another_question(headers: dict[str, str]) -> None:
     world = _world()
