@@ -1,4 +1,4 @@
-"""The official OpenAI SDK for Node.js as a test's client: a second implementation that reads what Costward answers."""
+"""The official SDKs for Node.js as a test's client: second implementations that read what Costward answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from tools.setup_node import TARGET, Installed, install
 
-SCRIPT = Path(__file__).resolve().parent.parent / "integration" / "node" / "chat.mjs"
+SCRIPTS = Path(__file__).resolve().parent.parent / "integration" / "node"
 
 CALL_TIMEOUT_S = 30.0
 """Node starts in 0.2 s and the SDK backs off up to 8 s over its two retries; the rest is for a busy machine."""
@@ -20,7 +20,7 @@ CALL_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the SDK made of one chat completion."""
+    """What the SDK made of one answer."""
 
     text: str | None
     chunks: int
@@ -40,10 +40,12 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class NodeSdk:
-    """The installed SDK, pointed at one base URL. Its calls block: use asyncio.to_thread beside a running server."""
+    """The installed SDKs, pointed at one base URL each. Their calls block: use asyncio.to_thread beside a running
+    server."""
 
     installed: Installed
-    base_url: str
+    openai_url: str
+    anthropic_url: str = ""
 
     def chat(
         self,
@@ -63,23 +65,41 @@ class NodeSdk:
         words += ["--more", json.dumps(more)] if more else []
         for name, value in (headers or {}).items():
             words += ["--header", f"{name}={value}"]
-        return self._run(words)
+        return self._run("chat.mjs", words)
 
-    def _run(self, words: list[str]) -> Reply:
-        environment = {**os.environ, "OPENAI_BASE_URL": self.base_url, "COSTWARD_NODE_DIR": str(TARGET)}
+    def message(
+        self,
+        text: str,
+        *,
+        model: str = "claude-haiku-4-5",
+        stream: bool = False,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """By Anthropic's SDK. `more`: further members of the body."""
+        words = ["--text", text, "--model", model, "--more", json.dumps(more or {})]
+        words += ["--stream"] if stream else []
+        for name, value in (headers or {}).items():
+            words += ["--header", f"{name}={value}"]
+        return self._run("messages.mjs", words)
+
+    def _run(self, script: str, words: list[str]) -> Reply:
+        urls = {"OPENAI_BASE_URL": self.openai_url, "ANTHROPIC_BASE_URL": self.anthropic_url}
+        keys = {"OPENAI_API_KEY": "sk-test", "ANTHROPIC_API_KEY": "sk-ant-test"}
         done = subprocess.run(
-            [self.installed.node, str(SCRIPT), *words],
-            env={**environment, "OPENAI_API_KEY": "sk-test"},
+            [self.installed.node, str(SCRIPTS / script), *words],
+            env={**os.environ, **urls, **keys, "COSTWARD_NODE_DIR": str(TARGET)},
             capture_output=True,
             text=True,
             timeout=CALL_TIMEOUT_S,
             check=False,
         )
         if done.returncode != 0:
-            raise AssertionError(f"chat.mjs ended with {done.returncode}:\n{done.stderr}")
+            raise AssertionError(f"{script} ended with {done.returncode}:\n{done.stderr}")
         return Reply(**json.loads(done.stdout))
 
 
-def node_sdk(base_url: str) -> NodeSdk:
-    """The SDK for `base_url` (ending in /v1), installing it first where `make setup` has not. Raises NodeSetupError."""
-    return NodeSdk(install(), base_url)
+def node_sdk(openai_url: str, anthropic_url: str = "") -> NodeSdk:
+    """The SDKs for these base URLs (OpenAI's ends in /v1), installing them first where `make setup` has not. Raises
+    NodeSetupError."""
+    return NodeSdk(install(), openai_url, anthropic_url)
