@@ -290,6 +290,10 @@ class Run:
         kind = "text/event-stream" if body.startswith(b"data:") else "application/json"
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         self.send(ResponseHeaders(self.world.now, {":status": str(status), "content-type": kind, **given}, end=False))
+        self.flow(body, chunks, end)
+
+    def flow(self, body: bytes, chunks: Sequence[int] = (), end: bool = True) -> None:
+        """The answer's body, after its headers."""
         for chunk, last in cut(body, chunks):
             self.send(ResponseBody(self.world.now, chunk, last and end))
             passed = self.only(PassChunk, last=True)
