@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -65,6 +66,28 @@ async def test_a_failure_goes_to_the_next_rung(fault: Fault, status: int | None)
         assert (books.spent, books.reserved) == (record["cost"], 0)
         assert all(not name.startswith(("x-envoy", "x-costward")) for a in provider.tries for name in a.headers)
         assert all(not name.startswith("x-envoy") for name in response.headers)
+
+
+async def test_a_connection_cut_before_the_answer_goes_to_the_next_rung() -> None:
+    bodies: list[bytes] = []
+
+    async def provider(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            # Changed bodies have no length: one chunk, then the empty one.
+            bodies.append(await reader.readuntil(b"\r\n0\r\n\r\n"))
+            if len(bodies) > 1:
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}")
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(provider, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, running_stack(policy(), upstream=f"http://127.0.0.1:{port}") as stack:
+        response = await ask(stack)
+        record = await stack.record(response)
+        assert (response.status_code, len(bodies)) == (200, 2)
+        assert [(a["model"], a["status"]) for a in record["attempts"]] == [(SMALL, None), (LARGE, 200)]
 
 
 async def test_a_stream_falls_back_before_its_first_byte() -> None:
