@@ -157,9 +157,24 @@ def _with_usage(begun: dict[str, Any], *later: dict[str, Any]) -> Usage | None:
 def test_later_totals_replace_earlier_ones_and_silence_changes_nothing() -> None:
     begun = {"input_tokens": 10, "cache_read_input_tokens": 100, "output_tokens": 1}
     assert _with_usage(begun, {"output_tokens": 5}) == Usage(110, 5, 100)
+    assert _with_usage(begun, {"output_tokens": 5, "cache_read_input_tokens": None}) == Usage(110, 5, 100)
     assert _with_usage(begun, {"output_tokens": 5}, {"output_tokens": 9}) == Usage(110, 9, 100)
     more = {"input_tokens": 30, "cache_read_input_tokens": 200, "cache_creation_input_tokens": None, "output_tokens": 5}
     assert _with_usage(begun, more) == Usage(230, 5, 200)
+
+
+@pytest.mark.parametrize(
+    ("delta", "usage", "final"),
+    [
+        ({"stop_reason": "end_turn"}, {"output_tokens": 5}, True),
+        ({"stop_reason": None}, {"output_tokens": 5}, False),
+        ({"stop_reason": "end_turn"}, {}, False),
+        ({"stop_reason": "end_turn"}, None, False),
+    ],
+)
+def test_only_a_total_that_comes_with_the_end_is_the_last_word(delta: Any, usage: Any, final: bool) -> None:
+    begun = event("message_start", message={"model": MODEL, "usage": {"input_tokens": 10, "output_tokens": 1}})
+    assert read_stream(begun + event("message_delta", delta=delta, usage=usage)).output_final == final
 
 
 @pytest.mark.parametrize(
