@@ -55,6 +55,11 @@ def test_only_a_later_attempt_is_told_to_the_data_plane() -> None:
     assert {"key": "x-costward-side", "value": "upstream"} in processor["grpc_service"]["initial_metadata"]
 
 
+def test_what_was_waited_for_the_provider_is_not_told_as_waited_for_us() -> None:
+    _, processor = on_match(chain()[0])
+    assert "START_TIME" not in json.dumps(processor)
+
+
 def test_only_a_failing_answer_runs_the_script() -> None:
     predicate, lua = on_match(chain()[1])
     assert predicate["input"]["typed_config"]["header_name"] == ":status"
