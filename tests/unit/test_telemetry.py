@@ -77,3 +77,14 @@ def test_what_cannot_be_priced_is_counted_by_endpoint_and_decision(telemetry: Te
         ({**policy, "endpoint": "websocket", "decision": "refuse"}, 1),
     ]
     assert samples("costward_cache_lookups_total") == []
+
+
+def test_a_dialect_tells_operation_and_provider(telemetry: Telemetry) -> None:
+    for dialect in ("openai.responses", "openai.embeddings", "anthropic.messages"):
+        telemetry.write(dataclasses.replace(ROUTED, dialect=dialect, usage=Usage(input=1)))
+    found = samples("gen_ai_client_inference_usage_input_tokens_total")
+    assert {(labels["gen_ai_operation_name"], labels["gen_ai_provider_name"]) for labels, _ in found} == {
+        ("chat", "openai"),
+        ("embeddings", "openai"),
+        ("chat", "anthropic"),
+    }

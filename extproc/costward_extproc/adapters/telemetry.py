@@ -18,11 +18,16 @@ from costward_extproc.core.record import UNPRICED, Record
 _DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 """Seconds. From a cache hit to a long agent answer; 0.2 is our own deadline, so that P3 can be read off."""
 
-_GEN_AI = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"}
-"""What the conventions ask for. `openai.chat` is the one dialect; asked-for model names are callers' text, so the rung
-stands in their place."""
+_GEN_AI = ("gen_ai.operation.name", "gen_ai.provider.name")
+"""What the conventions ask for. Asked-for model names are callers' text, so the rung stands in their place."""
 
 _USAGE = "gen_ai.client.inference.usage."
+
+
+def _kind(dialect: str) -> tuple[str, str]:
+    """Operation and provider, as the conventions name them, of a dialect such as `openai.responses`."""
+    provider, _, rest = dialect.partition(".")
+    return ("embeddings" if rest == "embeddings" else "chat", provider)
 
 
 class Telemetry:
@@ -36,7 +41,7 @@ class Telemetry:
         meter = self._provider.get_meter("costward")
         self._meter = meter
         by_decision = ("policy", "decision")
-        by_model = ("policy", "costward.rung", "estimated")
+        by_model = ("policy", "costward.rung", "estimated", *_GEN_AI)
         self._exchanges = _Tally(
             meter, "costward.exchanges", "", "Exchanges by decision and end", ("policy", "decision", "end", "rung")
         )
@@ -47,15 +52,14 @@ class Telemetry:
         self._cache = _Tally(
             meter, "costward.cache.lookups", "", "Cache outcomes by tier", ("policy", "outcome", "tier")
         )
-        self._input = _Tally(meter, f"{_USAGE}input_tokens", "{token}", "Tokens sent to models", by_model, _GEN_AI)
-        self._output = _Tally(meter, f"{_USAGE}output_tokens", "{token}", "Tokens of answers", by_model, _GEN_AI)
+        self._input = _Tally(meter, f"{_USAGE}input_tokens", "{token}", "Tokens sent to models", by_model)
+        self._output = _Tally(meter, f"{_USAGE}output_tokens", "{token}", "Tokens of answers", by_model)
         self._cache_read = _Tally(
             meter,
             f"{_USAGE}cache_read.input_tokens",
             "{token}",
             "Input tokens that the provider had in its cache",
             by_model,
-            _GEN_AI,
         )
         self._unpriced = _Tally(
             meter,
@@ -85,15 +89,16 @@ class Telemetry:
         self._cache.add(1, (policy, record.cache.outcome, record.cache.tier or "none"))
         for code in record.warnings:
             self._warnings.add(1, {"code": code})
-        self._count_tokens(record, policy, rung)
+        kind = _kind(record.dialect)
+        self._count_tokens(record, (policy, rung, record.usage.estimated, *kind))
         if record.timings.ended is not None:
-            self._duration.record(record.timings.ended / 1000, {**_GEN_AI, "policy": policy, "decision": decision})
+            labels = {**dict(zip(_GEN_AI, kind, strict=True)), "policy": policy, "decision": decision}
+            self._duration.record(record.timings.ended / 1000, labels)
         if record.timings.decided is not None:
             self._decided.record(record.timings.decided / 1000, {"policy": policy, "decision": decision})
 
-    def _count_tokens(self, record: Record, policy: str, rung: str) -> None:
+    def _count_tokens(self, record: Record, labels: tuple[str | bool, ...]) -> None:
         usage = record.usage
-        labels = (policy, rung, usage.estimated)
         if usage.input:
             self._input.add(usage.input, labels)
         if usage.output:
@@ -127,11 +132,9 @@ class _Tally:
         unit: str,
         description: str,
         labels: tuple[str, ...],
-        fixed: dict[str, str] | None = None,
     ) -> None:
         self._sums: dict[tuple[str | bool, ...], int] = {}
         self._labels = labels
-        self._fixed = fixed or {}
         meter.create_observable_counter(name, [self._observe], unit, description)
 
     def add(self, amount: int, values: tuple[str | bool, ...]) -> None:
@@ -141,4 +144,4 @@ class _Tally:
     def _observe(self, _options: CallbackOptions) -> Iterable[Observation]:
         # A copy, because the scrape is another thread's and a new label set would break the iteration.
         for values, total in self._sums.copy().items():
-            yield Observation(total, {**self._fixed, **dict(zip(self._labels, values, strict=True))})
+            yield Observation(total, dict(zip(self._labels, values, strict=True)))
