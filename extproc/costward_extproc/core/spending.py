@@ -57,11 +57,24 @@ def reservation(case: Case, quote: Quote, at: float) -> Reservation:
 
 
 def worst_case(case: Case, quote: Quote) -> MicroUSD:
-    """All of the input and the most output that may come, for every choice asked for."""
-    limit = case.asked.max_output if case.asked else None
-    most = _typical_output(case) if limit is None else limit
+    """All of the input, newly written to the provider's cache where one is asked for, and the most output that may
+    come, for every choice."""
+    most = most_output(case)
     choices = case.asked.choices if case.asked else 1
-    return cost(Usage(input=case.tokens, output=most * choices), quote.rates)
+    kept = case.asked.keeps_prompt if case.asked else None
+    usage = Usage(
+        input=case.tokens,
+        output=most * choices,
+        cache_write=case.tokens if kept else 0,
+        cache_write_1h=case.tokens if kept == "hour" else 0,
+    )
+    return cost(usage, quote.rates)
+
+
+def most_output(case: Case) -> int:
+    """Tokens of one choice: as many as the request allows, else what its like usually has."""
+    limit = case.asked.max_output if case.asked else None
+    return _typical_output(case) if limit is None else limit
 
 
 def _typical_output(case: Case) -> int:

@@ -55,6 +55,7 @@ class AnthropicMessages:
             pinned="model-in-path" if model else request.pinned(messages),
             user=user,
             session=session,
+            keeps_prompt=request.keeps_prompt(body),
         )
 
     def prompt_text(self, asked: Asked) -> str:

@@ -7,7 +7,7 @@ kept and must match exactly.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from costward_extproc.dialects import reading, volatile
 
@@ -98,6 +98,13 @@ def caller(metadata: object) -> tuple[str | None, str | None]:
     return named, None
 
 
+def keeps_prompt(body: bytes) -> Literal["minutes", "hour"] | None:
+    """By the bytes alone: it is the worst case that counts, and a look at every block would take longer."""
+    if b'"cache_control"' not in body:
+        return None
+    return "hour" if b'"1h"' in body else "minutes"
+
+
 def is_tool_turn(message: Mapping[str, Any]) -> bool:
     return any(
         str(block.get("type", "")).endswith(("tool_use", "tool_result"))
@@ -146,7 +153,7 @@ def texts(document: Mapping[str, Any]) -> Iterator[str]:
         yield from _texts(message.get("content"))
     for name in ("tools", "output_config", "output_format"):
         if document.get(name):
-            yield reading.dump(document[name])
+            yield reading.spoken(document[name])
 
 
 def _texts(content: object) -> Iterator[str]:
@@ -157,7 +164,7 @@ def _texts(content: object) -> Iterator[str]:
             if isinstance(said, str):
                 yield said
         if block.get("type") in ("tool_use", "server_tool_use"):
-            yield reading.dump([block.get("name"), block.get("input")])
+            yield reading.spoken([block.get("name"), block.get("input")])
         yield from _texts(block.get("content"))
         source = block.get("source")
         if isinstance(source, dict) and source.get("type") in ("text", "content"):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from costward_extproc.core.money import Usage
 
@@ -42,6 +42,9 @@ class Asked:
     """Whom the body names as the caller's own user; as trustworthy as the caller."""
     session: str | None = None
     """The conversation that the body names."""
+    keeps_prompt: Literal["minutes", "hour"] | None = None
+    """How long the provider is asked to keep the prompt, which then costs more where it is written; None: it is not
+    asked, or does not charge for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Reading:
     """False: `usage` has the input, but its output is not the last word: what came is estimated from `text_seen`."""
     failed: bool = False
     """An error came in place of the answer or in its middle."""
+    pending: bool = False
+    """The provider goes on in the background: what it will use is not told here, so the worst case is charged."""
 
 
 @dataclass(frozen=True, slots=True)

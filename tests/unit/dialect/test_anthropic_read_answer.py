@@ -206,6 +206,28 @@ def test_input_is_the_sum_of_what_is_counted_apart(raw: Any, usage: Usage | None
     assert read_whole(json.dumps({**message("a"), "usage": raw}).encode()).usage == usage
 
 
+ERROR = event("error", error={"type": "api_error", "message": "x"})
+REOPENED = event("content_block_start", index=0, content_block={"type": "text", "text": ""})
+
+
+@pytest.mark.parametrize(
+    ("before", "more", "complete"),
+    [
+        (b"event: message_delta", REOPENED, True),
+        (b"event: message_stop", ERROR, False),
+        (b"event: message_delta", ERROR, False),
+    ],
+)
+def test_a_stream_with_something_amiss_is_not_kept(before: bytes, more: bytes, complete: bool) -> None:
+    reading = read_stream(STREAMS["text"].replace(before, more + before))
+    assert (reading.complete, reading.storable) == (complete, None)
+
+
+def test_an_end_without_a_reason_is_no_end() -> None:
+    reading = read_stream(STREAMS["text"].replace(b'"stop_reason": "end_turn"', b'"stop_reason": null'))
+    assert (reading.complete, reading.output_final, reading.storable) == (False, False, None)
+
+
 def test_members_that_are_not_known_here_are_kept() -> None:
     body = stream(message("a", context_management={"applied_edits": []}, x_later=[1]))
     reading = read_stream(body.replace(b'"stop_sequence": null}', b'"stop_sequence": null, "x_end": 2}'))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from typing import Any
 
@@ -11,7 +12,7 @@ from costward_contract.snapshot import Alias, LadderStep, RoutingPolicy, Routing
 from costward_extproc.core.events import Closed, ResponseBody, ResponseHeaders
 from costward_extproc.core.money import Quote, Rates
 
-from tests.fakes.anthropic_fixtures import ANSWERS, MODEL, STREAMS, agent, ask, body_of, message, stream
+from tests.fakes.anthropic_fixtures import ANSWERS, HOUR, MARK, MODEL, STREAMS, agent, ask, body_of, message, stream
 from tests.fakes.world import NOW, Run, World, means, policy, tier
 
 SMALL, LARGE = Rung("small", "claude-haiku-4-5"), Rung("large", MODEL)
@@ -149,6 +150,15 @@ def test_another_credential_or_version_is_another_question(headers: dict[str, st
     world = _world()
     _answered(_asked(world, ask()), json.dumps(ANSWERS["text"]).encode())
     assert _asked(world, ask(), headers).upstream is not None
+
+
+@pytest.mark.parametrize(("mark", "rate"), [({}, 3.0), (MARK, 3.75), (HOUR, 6.0)])
+def test_the_worst_case_is_a_prompt_that_is_written_anew(mark: dict[str, Any], rate: float) -> None:
+    system = [{"type": "text", "text": "word " * 10_000, **mark}]
+    run = _asked(_world(), ask(system=system, max_tokens=1_000))
+    tokens = _answered(run, stream(ANSWERS["text"])).record.inputs.tokens
+    assert tokens is not None
+    assert run.record.reserved == math.ceil(tokens * rate + 1_000 * 15)
 
 
 def test_an_agent_s_session_is_the_one_that_it_names() -> None:
