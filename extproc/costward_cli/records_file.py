@@ -13,7 +13,7 @@ from pathlib import Path
 
 from costward_extproc.adapters.sqlite_records import RECORDS_SCHEMA
 from costward_extproc.core.record import Record
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from costward_cli.problems import CliError
 
@@ -88,11 +88,12 @@ class RecordsFile:
         return f"{self._path.absolute().as_uri()}?mode=ro{'' if has_writer else '&immutable=1'}"
 
     def _record(self, line: str) -> Record:
-        # By way of bytes, because a caller's model name may hold half of a surrogate pair, which text cannot.
-        plain = json.dumps(json.loads(line), ensure_ascii=False).encode("utf-8", "replace")
         try:
+            # By way of bytes, because a caller's model name may hold half of a surrogate pair, which text cannot.
+            plain = json.dumps(json.loads(line), ensure_ascii=False).encode("utf-8", "replace")
             return _RECORD.validate_json(plain)
-        except ValidationError as error:
+        except (TypeError, ValueError, RecursionError) as error:
+            # Also what pydantic finds: its ValidationError is a ValueError.
             raise self._foreign() from error
 
     def _foreign(self) -> CliError:

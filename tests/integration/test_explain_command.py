@@ -125,14 +125,15 @@ def test_looking_leaves_no_file_behind(ended: Path) -> None:
     assert sorted(os.listdir(ended)) == before
 
 
-@pytest.mark.parametrize("damage", ["another version", "no database", "another record"])
+@pytest.mark.parametrize("damage", ["another version", "no database", "another record", "no JSON"])
 def test_a_file_that_cannot_be_read_is_not_guessed_at(ended: Path, damage: str) -> None:
     path = ended / "records.sqlite"
     if damage == "no database":
         path.write_bytes(b"no database " * 100)
     else:
         with sqlite3.connect(path) as db:
-            db.execute("PRAGMA user_version=99" if damage == "another version" else "UPDATE record SET json='{}'")
+            json = "{" if damage == "no JSON" else "{}"
+            db.execute("PRAGMA user_version=99" if damage == "another version" else f"UPDATE record SET json='{json}'")
         db.close()
 
     with pytest.raises(CliError, match="how to mend"):

@@ -25,8 +25,9 @@ def cut(buffer: bytes) -> tuple[list[bytes], bytes]:
 
 def data_of(event: bytes) -> bytes | None:
     """The joined `data` of one event; None where it has none (a comment, a bare `event:` line)."""
-    if event.startswith(b"data: ") and b"\n" not in event[:-2] and b"\r" not in event[:-2]:
-        return event[6:].strip(b"\r\n")
+    only = event.rstrip(b"\r\n")
+    if only.startswith(b"data: ") and b"\n" not in only and b"\r" not in only:
+        return only[6:]
     lines = [line[5:].removeprefix(b" ") for line in _LINE_END.split(event) if line.startswith(b"data:")]
     return b"\n".join(lines) if lines else None
 

@@ -75,7 +75,7 @@ class OpenAIChat:
     def prompt_text(self, asked: Asked) -> str:
         texts = [text for message in asked.document["messages"] for text in _texts(message)]
         schemas = (asked.document.get(name) for name in ("tools", "functions", "response_format"))
-        texts.extend(reading.dump(schema) for schema in schemas if schema)
+        texts.extend(reading.spoken(schema) for schema in schemas if schema)
         return "\n".join(texts)
 
     def context(self, asked: Asked) -> bytes:
@@ -151,7 +151,9 @@ def _without_text(message: Mapping[str, Any]) -> dict[str, Any]:
     content = message.get("content")
     if isinstance(content, str):
         return {**message, "content": ""}
-    return {**message, "content": [_without_its_text(part) for part in content or ()]}
+    if not isinstance(content, list):
+        return dict(message)
+    return {**message, "content": [_without_its_text(part) for part in content]}
 
 
 def _without_its_text(part: object) -> object:
@@ -170,7 +172,7 @@ def _texts(message: Mapping[str, Any]) -> Iterator[str]:
         yield content
     yield from (part["text"] for part in _parts(content) if isinstance(part.get("text"), str))
     if message.get("tool_calls"):
-        yield reading.dump(message["tool_calls"])
+        yield reading.spoken(message["tool_calls"])
 
 
 def _images(messages: Sequence[Mapping[str, Any]]) -> int:

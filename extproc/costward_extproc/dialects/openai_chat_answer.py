@@ -24,7 +24,7 @@ _SPOKEN = ("content", "reasoning_content", "reasoning", "refusal")
 
 def is_usage_chunk(event: bytes) -> bool:
     """The extra chunk that `include_usage` brings: usage, and no choices."""
-    if b'"usage"' not in event or len(event) > _LONGEST_USAGE_EVENT:
+    if b'"usage"' not in event or b'"delta"' in event or len(event) > _LONGEST_USAGE_EVENT:
         return False
     chunk = reading.object_of(sse.data_of(event))
     return chunk is not None and chunk.get("choices") == [] and isinstance(chunk.get("usage"), dict)

@@ -147,13 +147,16 @@ class _Row:
     pattern: tuple[str, ...]
     endpoint: Endpoint
 
-    def match(self, segments: Sequence[str]) -> Endpoint | None:
+    def match(self, segments: Sequence[str], start: int) -> Endpoint | None:
+        """`start`: of the segments that are looked at; the rest is not copied, because callers choose its length."""
         open_ended = self.pattern[-1] == "**"
         fixed = self.pattern[:-1] if open_ended else self.pattern
-        if len(segments) < len(fixed) or (len(segments) > len(fixed) and not open_ended):
+        length = len(segments) - start
+        if length < len(fixed) or (length > len(fixed) and not open_ended):
             return None
         model = None
-        for wanted, given in zip(fixed, segments, strict=False):
+        for at, wanted in enumerate(fixed, start):
+            given = segments[at]
             if wanted == "{model}":
                 model = given
             elif wanted not in ("*", given.lower()):
@@ -181,6 +184,6 @@ def _longest(table: _Table, segments: Sequence[str]) -> Endpoint | None:
     """The row that matches most of the path's end: what stands before it is a prefix."""
     for start, segment in enumerate(segments):
         for row in table.get(segment.lower(), ()):
-            if (found := row.match(segments[start:])) is not None:
+            if (found := row.match(segments, start)) is not None:
                 return found
     return None

@@ -35,6 +35,8 @@ def test_no_byte_is_lost(lines: list[bytes], end: bytes, tail: bytes) -> None:
         (b"event: ping\n\n", None),
         (b"", None),
         (b"data\n\n", None),
+        (b"data: \n`", b""),
+        (b"data: a\n:", b"a"),
     ],
 )
 def test_data(event: bytes, data: bytes | None) -> None:
