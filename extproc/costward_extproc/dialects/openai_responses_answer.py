@@ -18,6 +18,7 @@ from costward_extproc.dialects import reading
 from costward_extproc.dialects.base import Reading
 
 _ENDED = frozenset({"completed", "incomplete"})
+_PENDING = frozenset({"queued", "in_progress"})
 _BROKEN = frozenset({"failed", "cancelled"})
 _LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 
@@ -45,21 +46,26 @@ def read_stream(body: bytes) -> Reading:
             if isinstance(kind, str) and kind in _LAST_EVENTS:
                 return _read(response, "".join(seen), None)
         seen.extend(_said_in(event))
-    return Reading(usage=_usage_in(body), model=reading.string(head.get("model")), text_seen="".join(seen))
+    # Nobody need listen to what goes on in the background: it is not ended by a stream that is cut.
+    goes_on = head.get("background") is True
+    model = reading.string(head.get("model"))
+    return Reading(usage=_usage_in(body), model=model, text_seen="".join(seen), pending=goes_on)
 
 
 def _read(response: Mapping[str, Any], seen: str | None, body: bytes | None) -> Reading:
     """`seen`: what a stream told on the way; `body`: the bytes, where the answer came in one piece."""
     output, status = reading.dicts(response.get("output")), response.get("status")
     failed = response.get("error") is not None or (isinstance(status, str) and status in _BROKEN)
+    pending = not failed and isinstance(status, str) and status in _PENDING
     storable = not failed and _is_storable(response, output)
     return Reading(
         usage=usage_of(response.get("usage")),
         model=reading.string(response.get("model")),
-        complete=not failed and isinstance(status, str) and status in _ENDED,
+        complete=pending or (not failed and isinstance(status, str) and status in _ENDED),
         text_seen="".join(text for item in output for text in _said(item)) if seen is None else seen,
         storable=(orjson.dumps(response) if body is None else body) if storable else None,
         failed=failed,
+        pending=pending,
     )
 
 

@@ -96,3 +96,15 @@ def test_a_capped_caller_may_be_answered_in_words() -> None:
         assert run.answer is not None
         assert run.answer.status == 200
         assert b"Over." in run.answer.body
+
+
+def test_what_goes_on_in_the_background_is_charged_at_its_worst() -> None:
+    """Its usage is only told to who asks for it later, and asking is free."""
+    queued = json.dumps(response(status="queued", output=[], usage=None, background=True)).encode()
+    begun = STREAMS["text"].replace(b'"object": "response"', b'"object": "response", "background": true')
+    cut = begun[: begun.index(b"event: response.output_item")]
+    for answer in (queued, cut):
+        record = _ask(World.of(policy()), answer, background=True, max_output_tokens=500, stream=answer is cut).record
+        assert (record.usage.output, record.usage.estimated) == (500, True)
+    assert _ask(World.of(policy()), queued, background=True).record.usage.output == 1_024
+    assert _ask(World.of(policy()), begun, background=True, stream=True).record.usage.output == 30
