@@ -113,7 +113,7 @@ def data_plane_cluster(spec: EnvoySpec) -> Cluster:
         health_checks=[_health_check()],
         outlier_detection=_without_dead_workers(),
         common_lb_config=ClusterCommonLbConfig(
-            # With Envoy's default of 50 % a proxy with no healthy worker sends to the dead ones and every request waits.
+            # At the default of 50 % a proxy without a healthy worker sends to the dead ones, and every request waits.
             healthy_panic_threshold=Percent(value=0),
             # By default the second change of health within a second reaches the proxy's threads only after it.
             update_merge_window=timedelta(0),
