@@ -18,7 +18,7 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from prometheus_client import generate_latest
 
-from costward_extproc import hop, memory
+from costward_extproc import memory
 from costward_extproc.adapters import price_catalogue
 from costward_extproc.adapters.file_snapshots import FileSnapshots
 from costward_extproc.adapters.onnx_embedder import OnnxEmbedder
@@ -33,6 +33,7 @@ from costward_extproc.admin import Admin
 from costward_extproc.core.means import BODY_LIMIT, Means
 from costward_extproc.drain import Health, Orders, see_out
 from costward_extproc.errors import EmbedderFailure, SettingsError
+from costward_extproc.gate import Gate
 from costward_extproc.pulse import Pulse
 from costward_extproc.server import Processor, Services, add_to
 from costward_extproc.settings import Settings
@@ -69,8 +70,6 @@ async def run(settings: Settings, catalogue: Popen[str] | None = None, compiler:
         health = Health()
         bound, public = bound_socket(settings.socket, os.getpid()), _public_socket(settings)
         server = _server(bound, processor, health)
-        if settings.hop is not None:
-            hop.listen(server, settings.hop)
         await server.start()
         orders, pulse = Orders(settings.drain_s), Pulse()
         stack.callback(asyncio.create_task(pulse.keep()).cancel)
@@ -152,6 +151,7 @@ async def _services(
         clock=time.time,
         new_id=lambda: os.urandom(16).hex(),
         threads=threads,
+        gate=Gate(settings.deadline_s, settings.max_deciding),
         deadline_s=settings.deadline_s,
     )
 

@@ -45,10 +45,12 @@ from costward_extproc.core.events import (
 )
 from costward_extproc.core.identity import Workload
 from costward_extproc.core.means import Means
+from costward_extproc.core.relief import Relief
 from costward_extproc.core.states import Finished, State
 from costward_extproc.eager import Started
 from costward_extproc.envoy_messages import event_of, reply_of
 from costward_extproc.errors import PortFailure
+from costward_extproc.gate import Gate, started_at
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +85,7 @@ class Services:
     clock: Callable[[], float]
     new_id: Callable[[], str]
     threads: Executor
+    gate: Gate
     deadline_s: float
     """P3: what the request's operations may take together, under any fault."""
 
@@ -93,18 +96,24 @@ class Processor:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._books = Books(services)
+        self._gate = services.gate
         self.in_flight = 0
 
     async def Process(  # the name is the proto's
         self, _messages: object, context: grpc.aio.ServicerContext[ProcessingRequest, bytes]
     ) -> None:
-        conversation = Conversation(self._services, context)
+        conversation = Conversation(self._services, context, self._relief(context))
         self.in_flight += 1
         try:
             await conversation.run()
         finally:
             self.in_flight -= 1
             self._books.close(conversation)
+
+    def _relief(self, context: grpc.aio.ServicerContext[ProcessingRequest, bytes]) -> Relief:
+        started = started_at(context.invocation_metadata())
+        waited = None if started is None else self._services.clock() - started
+        return self._gate.relief(waited, asyncio.get_running_loop().time())
 
     async def drained(self) -> None:
         """Returns when every exchange that ended is accounted for."""
@@ -170,11 +179,13 @@ class Books:
 class Conversation:
     """One exchange's dealings with Envoy and the ports."""
 
-    def __init__(self, services: Services, context: grpc.aio.ServicerContext[ProcessingRequest, bytes]) -> None:
+    def __init__(
+        self, services: Services, context: grpc.aio.ServicerContext[ProcessingRequest, bytes], relief: Relief
+    ) -> None:
         self._services = services
         self._context = context
         self.state: State = exchange.begin(
-            services.new_id(), services.snapshots.current, services.workload, services.means
+            services.new_id(), services.snapshots.current, services.workload, services.means, relief
         )
         self.bytes_seen = 0
         self._optional_until = 0.0
@@ -188,7 +199,10 @@ class Conversation:
             if message is grpc.aio.EOF:
                 return
             event = event_of(message, self._services.clock())
-            if event is not None:
+            if isinstance(event, RequestBody):
+                with self._services.gate.decision():
+                    await self._handle(event)
+            elif event is not None:
                 await self._handle(event)
 
     def _is_over(self) -> bool:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from costward_extproc.core.identity import Workload
 from costward_extproc.core.means import LEASE_S
 from costward_extproc.errors import SettingsError
-from costward_extproc.hop import Hop, hop_from
+from costward_extproc.gate import MAX_DECIDING
 from costward_extproc.sockets import longest_names
 
 T = TypeVar("T")
@@ -64,8 +64,8 @@ class Settings:
     """A worker's parent, by its process id."""
     drain_s: float = DRAIN_S
     """How long streams may go on after SIGTERM before they are cut."""
-    hop: Hop | None = None
-    """A TCP port with mutual TLS beside the socket, for proxies on other machines."""
+    max_deciding: int = MAX_DECIDING
+    """Exchanges that may be between their body and their decision at once; beyond it they pass or are refused."""
     probe_s: float = PROBE_S
     """Within which every proxy has asked for our health again."""
 
@@ -85,12 +85,10 @@ class Settings:
             workers=read.optional("COSTWARD_WORKERS", _workers, WORKERS),
             worker=read.optional("COSTWARD_WORKER", _set_by_supervisor, None),
             supervisor=read.optional("COSTWARD_SUPERVISOR", _set_by_supervisor, None),
+            max_deciding=read.optional("COSTWARD_MAX_DECIDING", _count, MAX_DECIDING),
             drain_s=read.optional("COSTWARD_DRAIN_SECONDS", _seconds, DRAIN_S),
             probe_s=read.optional("COSTWARD_PROBE_SECONDS", _seconds, PROBE_S),
-            hop=hop_from(environ, read.problems),
         )
-        if settings.hop is not None and settings.workers > 1:
-            read.problems.append("COSTWARD_LISTEN is one port, which only one worker can serve: set COSTWARD_WORKERS=1")
         if read.problems:
             raise SettingsError(read.problems)
         return settings
@@ -128,6 +126,12 @@ def _socket(value: str) -> Path:
 def _workers(value: str) -> int:
     if not value.isdigit() or not 0 < int(value) <= _MOST_WORKERS:
         raise ValueError(f"must be a number from 1 to {_MOST_WORKERS}")
+    return int(value)
+
+
+def _count(value: str) -> int:
+    if not value.isdigit() or int(value) == 0:
+        raise ValueError("must be a number from 1")
     return int(value)
 
 

@@ -15,6 +15,7 @@ from costward_extproc.core.events import Embed, FindExact, FindNear, Raise, Rese
 from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Reservation, Settlement
 from costward_extproc.core.record import Record
 from costward_extproc.errors import PortFailure
+from costward_extproc.gate import STARTED, Gate
 from costward_extproc.server import Services
 from envoy.service.ext_proc.v3 import external_processor_pb2 as ep
 
@@ -78,7 +79,9 @@ class Ports:
         yield self.world.snapshot
 
 
-def services(world: World, *, deadline_s: float = 5.0, slow: dict[str, float] | None = None) -> Services:
+def services(
+    world: World, *, deadline_s: float = 5.0, slow: dict[str, float] | None = None, gate: Gate | None = None
+) -> Services:
     ports = Ports(world, slow or {})
     ids = iter(range(1_000_000))
     return Services(
@@ -92,6 +95,7 @@ def services(world: World, *, deadline_s: float = 5.0, slow: dict[str, float] | 
         clock=lambda: world.now,
         new_id=lambda: f"id{next(ids)}",
         threads=ThreadPoolExecutor(1),
+        gate=gate or Gate(deadline_s),
         deadline_s=deadline_s,
     )
 
@@ -103,7 +107,12 @@ class FakeContext:
 
     messages: list[Any]
     hang_up_on: str = ""
+    started: float | None = None
+    """When Envoy says that it got the request; None: it says nothing."""
     replies: list[Any] = field(default_factory=list)
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return () if self.started is None else ((STARTED, f"{self.started:.6f}"),)
 
     async def read(self) -> Any:
         return self.messages.pop(0) if self.messages else grpc.aio.EOF

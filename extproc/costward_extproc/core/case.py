@@ -18,6 +18,7 @@ from costward_extproc.core.ledger import Charge, Position
 from costward_extproc.core.means import Means
 from costward_extproc.core.money import Quote, Rates
 from costward_extproc.core.record import Attempt, CacheNote, DecisionKind, RouteNote
+from costward_extproc.core.relief import Relief
 from costward_extproc.core.tickets import Second
 from costward_extproc.dialects.base import Asked, Dialect
 from costward_extproc.dialects.registry import Endpoint
@@ -40,6 +41,7 @@ class Frame:
     headers: Headers
     means: Means
     endpoint: Endpoint
+    relief: Relief = Relief.NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from costward_contract.snapshot import Snapshot
 
-from costward_extproc.core import endpoints, model_list, request, response, second_attempt, settling
+from costward_extproc.core import endpoints, model_list, overload, request, response, second_attempt, settling
 from costward_extproc.core.case import Frame
 from costward_extproc.core.events import (
     Closed,
@@ -32,6 +32,7 @@ from costward_extproc.core.events import (
 from costward_extproc.core.headers import hop_headers
 from costward_extproc.core.identity import Workload, governing, identify
 from costward_extproc.core.means import Means
+from costward_extproc.core.relief import Relief
 from costward_extproc.core.states import (
     Arriving,
     Finished,
@@ -47,9 +48,10 @@ from costward_extproc.core.states import (
 from costward_extproc.dialects.registry import endpoint_of
 
 
-def begin(id: str, snapshot: Snapshot, workload: Workload, means: Means) -> State:
-    """A new exchange. `id` is ours and unique: the ledger is idempotent by it, so a client must not choose it."""
-    return Arriving(id, snapshot, workload, means)
+def begin(id: str, snapshot: Snapshot, workload: Workload, means: Means, relief: Relief = Relief.NONE) -> State:
+    """A new exchange. `id` is ours and unique: the ledger is idempotent by it, so a client must not choose it.
+    `relief`: what there is no time for."""
+    return Arriving(id, snapshot, workload, means, relief)
 
 
 def step(state: State, event: Event) -> Step:
@@ -82,9 +84,14 @@ def _on_headers(state: State, event: RequestHeaders) -> Step:
     if endpoint is None or endpoint.dialect is None or endpoints.is_upgrade(headers):
         return endpoints.ungoverned(state, policy, endpoint, event)
     caller = identify(headers, state.workload, policy, state.means.digest_key)
-    frame = Frame(state.id, event.at, state.snapshot, policy, caller, endpoint.dialect, headers, state.means, endpoint)
+    means, relief = state.means, state.relief
+    frame = Frame(
+        state.id, event.at, state.snapshot, policy, caller, endpoint.dialect, headers, means, endpoint, relief
+    )
+    if relief is Relief.CAPS:
+        return overload.undecided(frame, event.at)
     length = _declared_length(headers)
-    if length > state.means.body_limit:
+    if length > means.body_limit:
         return request.consult_unread(frame, length, event.at)
     if event.end:
         return request.consult_unread(frame, 0, event.at)

@@ -13,6 +13,7 @@ from costward_extproc.core.case import CACHE_OFF, Case, Slot
 from costward_extproc.core.decide import may_serve
 from costward_extproc.core.fingerprint import digest, partition, scope_subject
 from costward_extproc.core.record import CacheNote
+from costward_extproc.core.relief import OVERLOADED, Relief
 from costward_extproc.dialects.base import Asked
 
 _MAX_AGE = re.compile(r"max-age\s*=\s*\"?(\d{1,9})")
@@ -35,16 +36,22 @@ def slot_of(case: Case) -> tuple[Slot | None, CacheNote]:
     place = _partition(case, asked, subject)
     key = digest(case.means.digest_key, "text", normalise(asked.last_user_text))
     control = case.frame.headers.get("cache-control", "").lower()
+    relief = case.frame.relief
     max_age = _MAX_AGE.search(control)
     slot = Slot(
         partition=place,
         key=key,
-        lookup="no-cache" not in control,
+        lookup="no-cache" not in control and relief < Relief.LOOKUP,
         store=True,
         max_age=float(max_age.group(1)) if max_age else None,
-        semantic=policy.cache.semantic is not None and case.means.embedder_id is not None and not asked.agent_turn,
+        semantic=_has_semantic(case, asked) and relief < Relief.MEANING,
     )
-    return slot, CacheNote("miss", None if slot.lookup else "no-cache", partition=place)
+    unasked = None if slot.lookup else "no-cache"
+    return slot, CacheNote("miss", OVERLOADED if relief else unasked, partition=place)
+
+
+def _has_semantic(case: Case, asked: Asked) -> bool:
+    return case.policy.cache.semantic is not None and case.means.embedder_id is not None and not asked.agent_turn
 
 
 def _bypass(case: Case, asked: Asked) -> str | None:

@@ -27,6 +27,7 @@ from costward_extproc.core.fingerprint import digest
 from costward_extproc.core.headers import hop_headers
 from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Settlement, Standing
 from costward_extproc.core.record import CacheNote
+from costward_extproc.core.relief import OVERLOADED
 from costward_extproc.core.states import (
     Answered,
     Consulting,
@@ -62,6 +63,8 @@ def consult_unread(frame: Frame, length: int, at: float) -> Step:
 
 def _ask(case: Case, at: float) -> Step:
     slot, note = lookup.slot_of(case)
+    if case.frame.relief:
+        case = case.warned(OVERLOADED)
     case = case.but(charges=caps.charges(case.policy, case.frame.caller, at), slot=slot, cache=note)
     asks: list[Stand | FindExact] = []
     if case.charges:

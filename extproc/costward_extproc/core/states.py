@@ -12,6 +12,7 @@ from costward_extproc.core.case import Case, Frame
 from costward_extproc.core.events import Effect, Result
 from costward_extproc.core.identity import Workload
 from costward_extproc.core.means import Means
+from costward_extproc.core.relief import Relief
 from costward_extproc.core.tickets import Ticket, Verdict
 from costward_extproc.core.transcript import Transcript
 
@@ -24,6 +25,7 @@ class Arriving:
     snapshot: Snapshot
     workload: Workload
     means: Means
+    relief: Relief = Relief.NONE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -53,10 +53,15 @@ content-type, x-should-retry, retry-after, age and cache-status. Some names are 
 of more than 100 instructions."""
 
 
+_STARTED = ("x-costward-started", "%START_TIME(%s.%6f)%")
+"""How long an exchange has waited for the data plane is seen from outside alone; it sheds work by it."""
+
+
 def ext_proc_filter(spec: EnvoySpec, digest: str) -> HttpFilter:
     """`digest`: hash of the whole wiring, announced so that the data plane can tell who runs an old one."""
     processor = ExternalProcessor(
-        grpc_service=_service(_announcement(digest)),
+        # Not on a second attempt: what an exchange waited for its provider is not what it waited for us.
+        grpc_service=_service((*_announcement(digest), _STARTED)),
         failure_mode_allow=spec.failure_mode_allow,
         # One message for an exchange that nobody cares about; the reply to it asks for the body where it matters.
         # A static mode that is wider cannot be overridden down in every case.
