@@ -18,7 +18,7 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from prometheus_client import generate_latest
 
-from costward_extproc import memory
+from costward_extproc import hop, memory
 from costward_extproc.adapters import price_catalogue
 from costward_extproc.adapters.file_snapshots import FileSnapshots
 from costward_extproc.adapters.onnx_embedder import OnnxEmbedder
@@ -70,6 +70,8 @@ async def run(settings: Settings, catalogue: Popen[str] | None = None, compiler:
         health = Health()
         bound, public = bound_socket(settings.socket, os.getpid()), _public_socket(settings)
         server = _server(bound, processor, health)
+        if settings.hop is not None:
+            hop.listen(server, settings.hop)
         await server.start()
         orders, pulse = Orders(settings.drain_s), Pulse()
         stack.callback(asyncio.create_task(pulse.keep()).cancel)

@@ -14,6 +14,7 @@ from costward_extproc.core.identity import Workload
 from costward_extproc.core.means import LEASE_S
 from costward_extproc.errors import SettingsError
 from costward_extproc.gate import MAX_DECIDING
+from costward_extproc.hop import Hop, hop_from
 from costward_extproc.sockets import longest_names
 
 T = TypeVar("T")
@@ -66,6 +67,8 @@ class Settings:
     """How long streams may go on after SIGTERM before they are cut."""
     max_deciding: int = MAX_DECIDING
     """Exchanges that may be between their body and their decision at once; beyond it they pass or are refused."""
+    hop: Hop | None = None
+    """A TCP port with mutual TLS beside the socket, for proxies on other machines."""
     probe_s: float = PROBE_S
     """Within which every proxy has asked for our health again."""
 
@@ -88,7 +91,10 @@ class Settings:
             max_deciding=read.optional("COSTWARD_MAX_DECIDING", _count, MAX_DECIDING),
             drain_s=read.optional("COSTWARD_DRAIN_SECONDS", _seconds, DRAIN_S),
             probe_s=read.optional("COSTWARD_PROBE_SECONDS", _seconds, PROBE_S),
+            hop=hop_from(environ, read.problems),
         )
+        if settings.hop is not None and settings.workers > 1:
+            read.problems.append("COSTWARD_LISTEN is one port, which only one worker can serve: set COSTWARD_WORKERS=1")
         if read.problems:
             raise SettingsError(read.problems)
         return settings
