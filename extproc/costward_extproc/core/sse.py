@@ -15,6 +15,10 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 def cut(buffer: bytes) -> tuple[list[bytes], bytes]:
     """The complete events in `buffer`, each with its ending blank line, and the incomplete rest."""
+    if b"\r" not in buffer:
+        # As nearly every provider writes: several times as quick as the pattern.
+        *whole, rest = buffer.split(b"\n\n")
+        return [event + b"\n\n" for event in whole], rest
     events = []
     start = 0
     for match in _EVENT_END.finditer(buffer):
@@ -26,7 +30,10 @@ def cut(buffer: bytes) -> tuple[list[bytes], bytes]:
 def data_of(event: bytes) -> bytes | None:
     """The joined `data` of one event; None where it has none (a comment, a bare `event:` line)."""
     only = event.rstrip(b"\r\n")
-    if only.startswith(b"data: ") and b"\n" not in only and b"\r" not in only:
+    if only.startswith(b"event: "):
+        # Most events are a name and its data, or data alone: without a pattern these take a third of the time.
+        only = only.partition(b"\n")[2]
+    if only.startswith(b"data: ") and b"\n" not in only and b"\r" not in event:
         return only[6:]
     lines = [line[5:].removeprefix(b" ") for line in _LINE_END.split(event) if line.startswith(b"data:")]
     return b"\n".join(lines) if lines else None

@@ -28,6 +28,12 @@ def test_no_byte_is_lost(lines: list[bytes], end: bytes, tail: bytes) -> None:
         (b"data:a\r\n\r\n", b"a"),
         (b"data:  a\r\r", b" a"),
         (b"event: x\ndata: a\nid: 1\n\n", b"a"),
+        (b"event: x\ndata: a\n\n", b"a"),
+        (b"event: x\ndata:a\n\n", b"a"),
+        (b"event: x\r\ndata: a\r\n\r\n", b"a"),
+        (b"event: x\rdata: a\ndata: b\n\n", b"a\nb"),
+        (b"event: data: x\n\n", None),
+        (b"data: a\nevent: x\n\n", b"a"),
         (b"data: a\ndata: b\n\n", b"a\nb"),
         (b"data: a", b"a"),
         (b"\ndata: a\n\n", b"a"),
@@ -41,6 +47,16 @@ def test_no_byte_is_lost(lines: list[bytes], end: bytes, tail: bytes) -> None:
 )
 def test_data(event: bytes, data: bytes | None) -> None:
     assert data_of(event) == data
+
+
+@settings(max_examples=300, deadline=None)
+@given(stream=st.lists(st.sampled_from([b"\n", b"data: ", b"event: ", b"x", b"\r"]), max_size=14).map(b"".join))
+def test_whichever_way_it_is_read(stream: bytes) -> None:
+    """Line ends of one kind are read by a short cut; a comment with another kind before it takes the long way."""
+    long_way = b":\r\n\r\n"
+    events, rest = cut(stream)
+    assert cut(long_way + stream) == ([long_way, *events], rest)
+    assert [data_of(event) for event in events] == [data_of(b":\r" + event) for event in events]
 
 
 def test_a_last_event_without_its_blank_line_counts() -> None:
