@@ -14,12 +14,12 @@ WORKERS ?= 2
 # Extra words for a command: `make demo ARGS=--help`, `make test ARGS='-k cache'`.
 ARGS ?=
 
-.PHONY: help setup demo up test lint format bench fuzz faults proto lock clean
+.PHONY: help setup demo up test lint format bench fuzz conformance faults proto lock clean
 
 help: ## this page
 	@echo "Costward: LLM cost control that lives in the service mesh. First 'make demo', then 'make test'."
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "The first of them also runs 'make setup': Python packages, the embedder and the Node SDK, some minutes once."
 
@@ -52,6 +52,9 @@ bench: setup ## latency and throughput through the real Envoy; needs wrk
 
 fuzz: setup ## ten minutes of odd inputs for every reader; what fails becomes a regression case
 	@$(BIN)/python tools/fuzz.py $(ARGS)
+
+conformance: setup ## shows each fact of ext_proc on the real Envoy, and writes docs/conformance.md anew
+	@$(BIN)/python tools/conformance.py $(ARGS)
 
 faults: setup ## injects every fault of docs/reliability.md, and writes its tables anew
 	@$(BIN)/python tools/faults.py $(ARGS)
