@@ -83,7 +83,7 @@ def texts(document: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> It
         yield from _texts(item)
     for schema in (document.get("tools"), document.get("text")):
         if schema:
-            yield reading.dump(schema)
+            yield reading.spoken(schema)
 
 
 def _texts(item: Mapping[str, Any]) -> Iterator[str]:

@@ -88,3 +88,8 @@ def is_encodable(text: str) -> bool:
 def dump(value: object) -> str:
     """Canonical JSON: equal values give equal text, whatever the order of their members."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def spoken(value: object) -> str:
+    """JSON for counting its tokens: text beyond ASCII as it is, where escapes would count up to four times as much."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
