@@ -50,6 +50,8 @@ class StandIn:
         return Starlette(
             routes=[
                 Route("/v1/chat/completions", self.chat, methods=["POST"]),
+                # Azure's way to the same; its SDK repeats the deployment's name in the body.
+                Route("/openai/deployments/{name}/chat/completions", self.chat, methods=["POST"]),
                 Route("/v1/models", self.models),
                 *anthropic.Anthropic(self).routes(),
                 *responses.Responses(self).routes(),
