@@ -35,10 +35,6 @@ UNUSABLE = 2
 _POLL_S = 0.05
 """While something is waited for: a start takes a second."""
 
-_KEEP_S = 5.0
-"""How often the figures of all workers are kept: what a killed one counted after that is lost to the metrics (its money
-is in the ledger), and each time costs a worker some milliseconds."""
-
 
 @dataclass(eq=False)
 class Supervisor:
@@ -218,7 +214,7 @@ class Supervisor:
         """Keep figures, and end whatever hangs, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(_KEEP_S)
+            await asyncio.sleep(self.pace.keep_s)
             answered = await asyncio.to_thread(self._look)
             for worker in answered:
                 worker.answered = loop.time()

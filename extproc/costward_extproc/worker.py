@@ -26,6 +26,9 @@ class Pace:
     """Alive this long, the next crash is a new one and the pause starts small again."""
     start_s: float = 60.0
     """A start takes a second or two; the rest is for a machine that is busy with other work."""
+    keep_s: float = 5.0
+    """How often all workers are looked at. What a killed one counted since is lost to the metrics (its money is in the
+    ledger), and each time costs a worker some milliseconds."""
     hung_s: float = 20.0
     """Without an answer for so long a worker is not slow but stuck, and is killed; proxies have left it long before."""
     end_s: float = 5.0

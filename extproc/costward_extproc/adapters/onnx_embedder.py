@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,6 +35,11 @@ MAX_WAITING = 64
 come too late: they fail at once and go without a semantic tier."""
 
 
+STALLED_S = 1.0
+"""The longest text takes 15 ms, on a busy machine a tenth of a second. A thread that is at one for so long is stuck,
+and what would queue behind it fails at once instead of at its deadline."""
+
+
 class OnnxEmbedder:
     """Implements `ports.Embedder`. Made by `load`; `close` ends its thread."""
 
@@ -43,6 +49,8 @@ class OnnxEmbedder:
         self._tokenizer = tokenizer
         self._unknown = tokenizer.token_to_id("[UNK]")
         self._waiting = 0
+        self._began: float | None = None
+        """When the thread took up the text in hand."""
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder")
 
     @classmethod
@@ -66,7 +74,10 @@ class OnnxEmbedder:
         return self._id
 
     async def embed(self, text: str) -> Embedding:
-        """float32[384], L2 = 1. Raises EmbedderFailure: `overloaded`, `closed` or `inference`."""
+        """float32[384], L2 = 1. Raises EmbedderFailure: `overloaded`, `stalled`, `closed` or `inference`."""
+        began = self._began
+        if began is not None and time.monotonic() - began > STALLED_S:
+            raise EmbedderFailure("stalled")
         if self._waiting >= MAX_WAITING:
             raise EmbedderFailure("overloaded")
         try:
@@ -84,6 +95,13 @@ class OnnxEmbedder:
         self._worker.shutdown(wait=True, cancel_futures=True)
 
     def _embed(self, text: str) -> Embedding:
+        self._began = time.monotonic()
+        try:
+            return self._infer(text)
+        finally:
+            self._began = None
+
+    def _infer(self, text: str) -> Embedding:
         readable = _readable(text[:MAX_CHARACTERS])
         try:
             encoding = self._tokenizer.encode(readable)

@@ -129,6 +129,12 @@ async def test_a_worker_that_does_not_listen_is_killed_in_the_end(
         assert caplog.text.count("is killed") == 2
 
 
+async def test_a_worker_that_answers_nothing_any_more_is_killed(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with supervised(folder, "serve", keep_s=0.05, start_s=0.1, hung_s=0.4):
+        await until(lambda: "has not answered" in caplog.text, "the end of its patience")
+        await until(lambda: "was ended by SIGKILL" in caplog.text, "its end")
+
+
 TETHERED = """
 import os, sys, time
 from costward_extproc import tether
