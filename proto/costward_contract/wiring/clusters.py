@@ -16,14 +16,12 @@ from envoy_data_plane.envoy.config.cluster.v3 import (
 )
 from envoy_data_plane.envoy.config.core.v3 import (
     Address,
-    DataSource,
     HealthCheck,
     HealthCheckGrpcHealthCheck,
     Http1ProtocolOptions,
     Http2ProtocolOptions,
     Pipe,
     SocketAddress,
-    TransportSocket,
 )
 from envoy_data_plane.envoy.config.endpoint.v3 import (
     ClusterLoadAssignment,
@@ -31,28 +29,18 @@ from envoy_data_plane.envoy.config.endpoint.v3 import (
     LbEndpoint,
     LocalityLbEndpoints,
 )
-from envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 import (
-    CertificateValidationContext,
-    CommonTlsContext,
-    SubjectAltNameMatcher,
-    SubjectAltNameMatcherSanType,
-    TlsCertificate,
-    TlsParameters,
-    TlsParametersTlsProtocol,
-    UpstreamTlsContext,
-)
 from envoy_data_plane.envoy.extensions.upstreams.http.v3 import (
     HttpProtocolOptions,
     HttpProtocolOptionsAutoHttpConfig,
     HttpProtocolOptionsExplicitHttpConfig,
 )
-from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
 from envoy_data_plane.envoy.type.v3 import Percent
 from envoy_data_plane.google.protobuf import Any
 
 from costward_contract.wiring.attempts import attempt_filters
 from costward_contract.wiring.ext_proc import CLUSTER_NAME
-from costward_contract.wiring.spec import EnvoySpec, HopTls, Upstream, is_ip
+from costward_contract.wiring.spec import EnvoySpec, Upstream, is_ip
+from costward_contract.wiring.tls import mutual_tls, provider_tls
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -94,7 +82,7 @@ def provider_cluster(spec: EnvoySpec, upstream: Upstream, digest: str) -> Cluste
         circuit_breakers=_wide_open(),
         outlier_detection=_without_broken_addresses(),
         typed_extension_protocol_options={_HTTP_OPTIONS: Any.pack(_provider_protocol(spec, upstream, digest))},
-        transport_socket=_tls(upstream, upstream.ca_file or spec.ca_file) if upstream.tls else None,
+        transport_socket=provider_tls(upstream, upstream.ca_file or spec.ca_file) if upstream.tls else None,
     )
 
 
@@ -120,7 +108,7 @@ def data_plane_cluster(spec: EnvoySpec) -> Cluster:
         ),
         # Connections to a worker that fails its probes stay: it may only be draining, and its streams are to finish.
         close_connections_on_host_health_failure=False,
-        transport_socket=_mutual_tls(spec.hop_tls) if spec.hop_tls is not None else None,
+        transport_socket=mutual_tls(spec.hop_tls) if spec.hop_tls is not None else None,
     )
 
 
@@ -193,53 +181,6 @@ def _provider_protocol(spec: EnvoySpec, upstream: Upstream, digest: str) -> Http
         http2_protocol_options=http2 if upstream.http2 else None,
     )
     return HttpProtocolOptions(explicit_http_config=explicit, http_filters=filters)
-
-
-def _tls(upstream: Upstream, ca_file: str) -> TransportSocket:
-    validation = CertificateValidationContext(trusted_ca=DataSource(filename=ca_file))
-    if upstream.is_address:
-        # An address is no server name, so the certificate must name the address itself.
-        validation.match_typed_subject_alt_names = [
-            SubjectAltNameMatcher(
-                san_type=SubjectAltNameMatcherSanType.IP_ADDRESS, matcher=StringMatcher(exact=upstream.host)
-            )
-        ]
-    context = UpstreamTlsContext(
-        sni="" if upstream.is_address else upstream.host,
-        # Without it Envoy accepts any certificate that chains to the bundle, whoever it was issued to.
-        auto_sni_san_validation=not upstream.is_address,
-        common_tls_context=CommonTlsContext(
-            tls_params=_tls_versions(TlsParametersTlsProtocol.TLSv1_2),
-            validation_context=validation,
-        ),
-    )
-    return TransportSocket(name="envoy.transport_sockets.tls", typed_config=Any.pack(context))
-
-
-def _tls_versions(least: TlsParametersTlsProtocol) -> TlsParameters:
-    # As a client Envoy ends at 1.2 by default, where a handshake takes one round trip more.
-    return TlsParameters(
-        tls_minimum_protocol_version=least, tls_maximum_protocol_version=TlsParametersTlsProtocol.TLSv1_3
-    )
-
-
-def _mutual_tls(hop: HopTls) -> TransportSocket:
-    context = UpstreamTlsContext(
-        sni=hop.server_name,
-        auto_sni_san_validation=True,
-        common_tls_context=CommonTlsContext(
-            # Both ends are ours: no peer is older than this.
-            tls_params=_tls_versions(TlsParametersTlsProtocol.TLSv1_3),
-            alpn_protocols=["h2"],
-            tls_certificates=[
-                TlsCertificate(
-                    certificate_chain=DataSource(filename=hop.certificate), private_key=DataSource(filename=hop.key)
-                )
-            ],
-            validation_context=CertificateValidationContext(trusted_ca=DataSource(filename=hop.ca)),
-        ),
-    )
-    return TransportSocket(name="envoy.transport_sockets.tls", typed_config=Any.pack(context))
 
 
 def _assignment(name: str, addresses: list[Address]) -> ClusterLoadAssignment:
