@@ -84,9 +84,8 @@ def extend(body: bytes, added: bytes) -> bytes | None:
             depth -= 1
             if depth == 0:
                 return body
-        if depth == 1:
-            value_of = key if text == b":" else b""
-            key = text
+        value_of = key if text == b":" else b""
+        key = text
     return None
 
 
