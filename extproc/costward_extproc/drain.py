@@ -28,7 +28,7 @@ HURRY_S = 3.0
 """After SIGINT: a person at a terminal waits. What is cut is settled from what was seen."""
 
 _PROXIES_ASK_S = 5.0
-"""Whoever has not asked for our health for so long does not feed us: five of the wiring's probes."""
+"""Whoever has not asked for our health for so long does not feed us: twenty of the wiring's health checks."""
 
 
 class Health(HealthServicer):  # type: ignore[misc]  # grpcio ships no types

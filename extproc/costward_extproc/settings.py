@@ -30,8 +30,8 @@ DRAIN_S = 25.0
 """Kubernetes kills half a minute after SIGTERM: what is left is for the proxies to notice, and for the stores to
 close."""
 
-PROBE_S = 1.5
-"""The wiring's health check comes every second; the rest is for a proxy that is busy."""
+PROBE_S = 1.0
+"""Four of the wiring's health checks, because a proxy or its machine may be busy."""
 
 _MOST_WORKERS = 64
 """More than any one proxy feeds, and still two digits in a socket's name."""

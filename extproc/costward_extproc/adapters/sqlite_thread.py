@@ -13,23 +13,21 @@ takes the interpreter from the event loop for a while, which costs a request mor
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Literal, TypeVar
+from typing import TypeVar
 
 from costward_extproc.adapters.sqlite_file import BUSY_TIMEOUT_MS, Schema, open_file, word_of
+from costward_extproc.adapters.sqlite_jobs import Job, Mode, Outcome, deliver, is_refused
 from costward_extproc.adapters.turns import Turns
 from costward_extproc.errors import StoreFailure
 
-logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_BATCH = 256
@@ -49,23 +47,6 @@ RETRY_FOR_S = 30.0
 CLOSING_S = 2.0
 """How long a closing database tries on: little of the half minute that a process usually has for its end."""
 
-Mode = Literal["read", "write", "bare", "close"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Job:
-    database: Database
-    fn: Callable[[sqlite3.Connection], Any]
-    mode: Mode
-    future: asyncio.Future[Any] | None
-
-
-@dataclass(slots=True)
-class _Outcome:
-    job: _Job
-    value: Any = None
-    error: BaseException | None = None
-
 
 def _ignore(_reason: str) -> None:
     pass
@@ -76,9 +57,9 @@ class StoreThread:
 
     def __init__(self, lazy_s: float = LAZY_S) -> None:
         self._lazy_s = lazy_s
-        self._queue: SimpleQueue[list[_Job] | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[Job] | None] = SimpleQueue()
         self._gate = threading.Lock()
-        self._waiting: list[_Job] = []
+        self._waiting: list[Job] = []
         self._timer_is_set = False
         self._open: set[Database] = set()
         self._thread = threading.Thread(target=self._work, name="stores", daemon=True)
@@ -89,7 +70,7 @@ class StoreThread:
             if not self._thread.is_alive():
                 self._thread.start()
 
-    def add(self, job: _Job) -> bool:
+    def add(self, job: Job) -> bool:
         """Queue a job behind all others of its database. False: the database is closed."""
         with self._gate:
             if job.database not in self._open:
@@ -113,7 +94,7 @@ class StoreThread:
             if database not in self._open:
                 return
             self._open.remove(database)
-            self._waiting.append(_Job(database, end, "close", None))
+            self._waiting.append(Job(database, end, "close", None))
             self._hand_over()
             if not self._open:
                 self._queue.put(None)
@@ -146,20 +127,20 @@ class StoreThread:
         late: list[Database] = []
         while running:
             batch, running = self._drain(RETRY_EVERY_S if late else None)
-            by_database: defaultdict[Database, list[_Job]] = defaultdict(list)
+            by_database: defaultdict[Database, list[Job]] = defaultdict(list)
             for database in late:
                 by_database[database] = []
             for job in batch:
                 by_database[job.database].append(job)
             # Files that somebody waits for come first, and are answered before the others are begun.
             awaited = {job.database for job in batch if job.future is not None}
-            _deliver([outcome for database in awaited for outcome in database.perform(by_database.pop(database))])
+            deliver([outcome for database in awaited for outcome in database.perform(by_database.pop(database))])
             for database, jobs in by_database.items():
-                _deliver(database.perform(jobs))
+                deliver(database.perform(jobs))
             late = [database for database in {*late, *(job.database for job in batch)} if database.has_late]
 
-    def _drain(self, at_most_s: float | None) -> tuple[list[_Job], bool]:
-        batch: list[_Job] = []
+    def _drain(self, at_most_s: float | None) -> tuple[list[Job], bool]:
+        batch: list[Job] = []
         try:
             jobs = self._queue.get(timeout=at_most_s)
             while jobs is not None:
@@ -199,7 +180,7 @@ class Database:
         self.queued = 0
         """Jobs ever added, counted under the thread's gate; `_performed` is counted by the thread alone."""
         self._performed = 0
-        self._late: list[tuple[float, _Job]] = []
+        self._late: list[tuple[float, Job]] = []
         """Posted jobs that were refused as busy, in their order, and when to give each up. The thread's alone."""
         self._retry_s = retry_s
         self._tried_at = 0.0
@@ -222,7 +203,7 @@ class Database:
 
     def post(self, fn: Callable[[sqlite3.Connection], object]) -> None:
         """Run `fn` soon, in the order of posting; failures go to `on_failure`, a locked file not at once."""
-        if not self._thread.add(_Job(self, fn, "write", None)):
+        if not self._thread.add(Job(self, fn, "write", None)):
             self._on_failure("closed")
 
     async def checkpoint(self) -> None:
@@ -236,7 +217,7 @@ class Database:
 
     async def _ask(self, fn: Callable[[sqlite3.Connection], T], mode: Mode) -> T:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        if not self._thread.add(_Job(self, fn, mode, future)):
+        if not self._thread.add(Job(self, fn, mode, future)):
             raise StoreFailure("closed")
         return await future
 
@@ -246,7 +227,7 @@ class Database:
     def has_late(self) -> bool:
         return bool(self._late)
 
-    def perform(self, jobs: Sequence[_Job]) -> list[_Outcome]:
+    def perform(self, jobs: Sequence[Job]) -> list[Outcome]:
         """What is done of these and of what was late. Jobs that are late (again) are not among them."""
         ends = [job for job in jobs if job.mode == "close"]
         done = self._advance([job for job in jobs if job.mode != "close"])
@@ -254,7 +235,7 @@ class Database:
             done += self._see_out() + self._count(self._transact(ends))
         return done
 
-    def _advance(self, jobs: Sequence[_Job]) -> list[_Outcome]:
+    def _advance(self, jobs: Sequence[Job]) -> list[Outcome]:
         done = self._give_up(time.monotonic())
         awaited = any(job.mode == "write" and job.future is not None for job in jobs)
         # Whoever only reads does not wait for what is late.
@@ -263,25 +244,25 @@ class Database:
         if not self._late:
             return done + self._finish(self._transact(jobs))
         # Nothing that writes overtakes what is late, or an older write would undo a newer one.
-        writes = [_Outcome(job, error=StoreFailure("busy")) for job in jobs if job.mode == "write"]
+        writes = [Outcome(job, error=StoreFailure("busy")) for job in jobs if job.mode == "write"]
         return done + self._finish(writes) + self._finish(self._transact([job for job in jobs if job.mode != "write"]))
 
-    def _see_out(self) -> list[_Outcome]:
-        done: list[_Outcome] = []
+    def _see_out(self) -> list[Outcome]:
+        done: list[Outcome] = []
         until = time.monotonic() + CLOSING_S
         while self._late and time.monotonic() < until:
             done += self._retry(patient=True)
         return done + self._give_up(inf)
 
-    def _retry(self, patient: bool) -> list[_Outcome]:
-        done: list[_Outcome] = []
+    def _retry(self, patient: bool) -> list[Outcome]:
+        done: list[Outcome] = []
         self._wait_for_lock(BUSY_TIMEOUT_MS / 1000 if patient else 0)
         while self._late:
             tried, self._late = self._late[:MAX_BATCH], self._late[MAX_BATCH:]
             outcomes = self._transact([job for _, job in tried])
-            refused = [late for late, outcome in zip(tried, outcomes, strict=True) if _is_refused(outcome)]
+            refused = [late for late, outcome in zip(tried, outcomes, strict=True) if is_refused(outcome)]
             self._late = refused + self._late
-            done += self._count(outcome for outcome in outcomes if not _is_refused(outcome))
+            done += self._count(outcome for outcome in outcomes if not is_refused(outcome))
             if refused:
                 break
         self._tried_at = time.monotonic()
@@ -296,20 +277,20 @@ class Database:
         """The connection is closed."""
         self._turns.close()
 
-    def _finish(self, outcomes: Sequence[_Outcome]) -> list[_Outcome]:
+    def _finish(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """Keep what was refused for later."""
-        refused = [outcome.job for outcome in outcomes if _is_refused(outcome)]
+        refused = [outcome.job for outcome in outcomes if is_refused(outcome)]
         if refused and not self._late:
             self._tried_at = time.monotonic()
         self._late += [(time.monotonic() + self._retry_s, job) for job in refused]
-        return self._count(outcome for outcome in outcomes if not _is_refused(outcome))
+        return self._count(outcome for outcome in outcomes if not is_refused(outcome))
 
-    def _give_up(self, now: float) -> list[_Outcome]:
-        over = [_Outcome(job, error=StoreFailure("busy")) for until, job in self._late if until <= now]
+    def _give_up(self, now: float) -> list[Outcome]:
+        over = [Outcome(job, error=StoreFailure("busy")) for until, job in self._late if until <= now]
         self._late = [late for late in self._late if late[0] > now]
         return self._count(over)
 
-    def _count(self, outcomes: Iterable[_Outcome]) -> list[_Outcome]:
+    def _count(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
         done = list(outcomes)
         self._performed += len(done)
         for outcome in done:
@@ -317,8 +298,8 @@ class Database:
                 self._report(outcome.error)
         return done
 
-    def _transact(self, batch: Sequence[_Job]) -> list[_Outcome]:
-        outcomes = [_Outcome(job) for job in batch]
+    def _transact(self, batch: Sequence[Job]) -> list[Outcome]:
+        outcomes = [Outcome(job) for job in batch]
         writes = [outcome for outcome in outcomes if outcome.job.mode == "write"]
         if not writes:
             return self._work_off(outcomes, writes)
@@ -335,7 +316,7 @@ class Database:
         finally:
             self._wait_for_lock(patience_s)
 
-    def _work_off(self, outcomes: list[_Outcome], writes: list[_Outcome]) -> list[_Outcome]:
+    def _work_off(self, outcomes: list[Outcome], writes: list[Outcome]) -> list[Outcome]:
         refused = self._statement("BEGIN IMMEDIATE") if writes else None
         for outcome in outcomes:
             if outcome.job.mode == "read":
@@ -352,7 +333,7 @@ class Database:
                 self._attempt(outcome)
         return outcomes
 
-    def _commit(self, writes: Sequence[_Outcome]) -> None:
+    def _commit(self, writes: Sequence[Outcome]) -> None:
         lost: BaseException | None
         if self._connection.in_transaction:
             lost = self._statement("COMMIT")
@@ -365,7 +346,7 @@ class Database:
         if self._connection.in_transaction:
             self._statement("ROLLBACK")
 
-    def _attempt(self, outcome: _Outcome) -> None:
+    def _attempt(self, outcome: Outcome) -> None:
         try:
             outcome.value = outcome.job.fn(self._connection)
         except sqlite3.Error as error:
@@ -373,7 +354,7 @@ class Database:
         except Exception as error:
             outcome.error = error
 
-    def _attempt_apart(self, outcome: _Outcome) -> None:
+    def _attempt_apart(self, outcome: Outcome) -> None:
         outcome.error = self._statement("SAVEPOINT job")
         if outcome.error:
             return
@@ -392,34 +373,3 @@ class Database:
 
     def _report(self, error: BaseException) -> None:
         self._on_failure(error.reason if isinstance(error, StoreFailure) else word_of(error))
-
-
-def _is_refused(outcome: _Outcome) -> bool:
-    """Nobody waits for it, and it may succeed later: nothing of it was done."""
-    error = outcome.error
-    return outcome.job.future is None and isinstance(error, StoreFailure) and error.reason == "busy"
-
-
-def _deliver(outcomes: Sequence[_Outcome]) -> None:
-    """All answers of one loop in one call: each call wakes it."""
-    by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Outcome]] = defaultdict(list)
-    for outcome in outcomes:
-        if outcome.job.future is not None:
-            by_loop[outcome.job.future.get_loop()].append(outcome)
-    for loop, answers in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, answers)
-        except RuntimeError:
-            # The loop has closed: nobody waits any more, and the work is committed all the same.
-            logger.debug("%d answers came after their event loop closed", len(answers))
-
-
-def _resolve(outcomes: Sequence[_Outcome]) -> None:
-    for outcome in outcomes:
-        future = outcome.job.future
-        if future is None or future.done():
-            continue
-        if outcome.error is not None:
-            future.set_exception(outcome.error)
-        else:
-            future.set_result(outcome.value)
