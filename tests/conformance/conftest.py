@@ -94,19 +94,21 @@ def by_profile(request: pytest.FixtureRequest, ours: Ours) -> Proxy:
     return older
 
 
-@pytest.fixture
-def lab(one_lab: Lab, provider: RawProvider) -> Lab:
+@pytest_asyncio.fixture(loop_scope="session")
+async def lab(one_lab: Lab, provider: RawProvider) -> Lab:
     """The Envoy config that ships, failing open, before a server whose script each test sets."""
-    return _fresh(one_lab)
+    return await _fresh(one_lab)
 
 
-@pytest.fixture
-def closed_lab(one_closed_lab: Lab, provider: RawProvider) -> Lab:
+@pytest_asyncio.fixture(loop_scope="session")
+async def closed_lab(one_closed_lab: Lab, provider: RawProvider) -> Lab:
     """As `lab`, failing closed, so that an error is seen by the client."""
-    return _fresh(one_closed_lab)
+    return await _fresh(one_closed_lab)
 
 
-def _fresh(lab: Lab) -> Lab:
+async def _fresh(lab: Lab) -> Lab:
+    # The server is in this process: while other tests ran their loops, it answered no health check.
+    await lab.until_healthy()
     lab.server.script = replies()
     lab.server.conversations.clear()
     return lab

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 from costward_cli.ports_free import free_port
 from costward_contract.wiring import EnvoySpec, Upstream
+from costward_contract.wiring.ext_proc import CLUSTER_NAME
 from envoy.service.ext_proc.v3 import external_processor_pb2_grpc as pb_grpc
 from grpc import aio
 
@@ -89,6 +90,13 @@ class Ours(Proxy):
 @dataclass
 class Lab(Proxy):
     server: NaiveServer
+
+    async def until_healthy(self) -> None:
+        for _ in range(500):
+            if await self.envoy.stat(f"{CLUSTER_NAME}.membership_healthy"):
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError("Envoy does not find the naive server healthy")
 
 
 @contextlib.asynccontextmanager
