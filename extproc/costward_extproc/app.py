@@ -35,7 +35,8 @@ from costward_extproc.drain import Health, Orders, see_out
 from costward_extproc.errors import EmbedderFailure, SettingsError
 from costward_extproc.gate import Gate
 from costward_extproc.pulse import Pulse
-from costward_extproc.server import Processor, Services, add_to
+from costward_extproc.server import Processor, add_to
+from costward_extproc.services import Services
 from costward_extproc.settings import Settings
 from costward_extproc.sockets import admin_socket, bound_socket, last_metrics, worker_socket
 
@@ -125,7 +126,7 @@ async def _services(
     if embedder is not None:
         stack.callback(embedder.close)
     await ledger.sweep(time.time())
-    await _warm_up(ledger, cache, embedder)
+    embedder = await _warmed_up(ledger, cache, embedder, telemetry)
     for name, keep in (
         ("ledger", ledger.keep),
         ("cache", cache.keep),
@@ -187,14 +188,23 @@ async def _kept(name: str, keep: Callable[[], Awaitable[None]], telemetry: Telem
         await asyncio.sleep(_KEEPER_PAUSE_S)
 
 
-async def _warm_up(ledger: SqliteLedger, cache: SqliteCache, embedder: OnnxEmbedder | None) -> None:
+async def _warmed_up(
+    ledger: SqliteLedger, cache: SqliteCache, embedder: OnnxEmbedder | None, telemetry: Telemetry
+) -> OnnxEmbedder | None:
     """Every path once before traffic: a first use loads pages, plans and kernels, which took the first exchange on a
-    busy machine past its deadline."""
+    busy machine past its deadline. The embedder, or None where it cannot embed even two words."""
     await ledger.standing((), "")
     await cache.exact("", "", time.time())
-    if embedder is not None:
+    if embedder is None:
+        return None
+    try:
         warm = await embedder.embed("warm up")
-        await cache.near("", warm.vector, 1, time.time())
+    except EmbedderFailure as failure:
+        log.warning("no semantic tier: the model loads, but does not run (%s); build it anew", failure)
+        telemetry.degraded("no-embedder")
+        return None
+    await cache.near("", warm.vector, 1, time.time())
+    return embedder
 
 
 def _counted(telemetry: Telemetry, store: str) -> Callable[[str], None]:

@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import assert_never
 
 import grpc
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 
-from costward_extproc import ports
+from costward_extproc.books import BACKGROUND, Books, queue
 from costward_extproc.cache.entries import Entry
 from costward_extproc.core import exchange
 from costward_extproc.core.events import (
-    Background,
-    Closed,
     Done,
     Effect,
     Embed,
@@ -33,61 +27,28 @@ from costward_extproc.core.events import (
     LetGo,
     Operation,
     Raise,
-    Renew,
     Reply,
     RequestBody,
     Reserve,
     Result,
-    Settle,
     Stand,
-    Store,
-    Write,
 )
-from costward_extproc.core.identity import Workload
-from costward_extproc.core.means import Means
 from costward_extproc.core.relief import Relief
 from costward_extproc.core.states import Finished, State
 from costward_extproc.eager import Started
 from costward_extproc.envoy_messages import event_of, reply_of
 from costward_extproc.errors import PortFailure
-from costward_extproc.gate import Gate, started_at
+from costward_extproc.gate import started_at
+from costward_extproc.services import OFF_LOOP_BYTES, Services
 
 log = logging.getLogger(__name__)
-
-OFF_LOOP_BYTES = 8 * 1024
-"""Bytes of request, answer or entry that take about 200 µs to read or write, the longest that may run on the event
-loop: what has more is stepped on a thread. The machine is pure, so it does not matter where."""
 
 OPTIONAL_SHARE = 0.5
 """Of the deadline, for what only saves money: cache and embedder. The rest is the ledger's alone, so that a slow cache
 never puts the caps out of reach."""
 
-BOOKING_S = 0.01
-"""How long the accounting of an exchange may wait: longer than a quick caller takes for its next request, which would
-otherwise wait for it, and short beside the second in which a lease notes what was seen. A kill loses what waited."""
-
 _OPTIONAL = (FindExact, Embed, FindNear)
 _OPERATIONS = (*_OPTIONAL, Stand, Reserve, Raise)
-_BACKGROUND = (Renew, Settle, Store, Write)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """All that exchanges share. Built once, in the composition root."""
-
-    ledger: ports.Ledger
-    cache: ports.CacheStore
-    embedder: ports.Embedder | None
-    snapshots: ports.Snapshots
-    records: tuple[ports.Records, ...]
-    means: Means
-    workload: Workload
-    clock: Callable[[], float]
-    new_id: Callable[[], str]
-    threads: Executor
-    gate: Gate
-    deadline_s: float
-    """P3: what the request's operations may take together, under any fault."""
 
 
 class Processor:
@@ -108,7 +69,7 @@ class Processor:
             await conversation.run()
         finally:
             self.in_flight -= 1
-            self._books.close(conversation)
+            self._books.close(conversation.state, conversation.bytes_seen)
 
     def _relief(self, context: grpc.aio.ServicerContext[ProcessingRequest, bytes]) -> Relief:
         started = started_at(context.invocation_metadata())
@@ -127,53 +88,6 @@ def add_to(server: grpc.aio.Server, processor: Processor) -> None:
     )
     handlers = grpc.method_handlers_generic_handler("envoy.service.ext_proc.v3.ExternalProcessor", {"Process": method})
     server.add_generic_rpc_handlers((handlers,))
-
-
-class Books:
-    """Accounts for exchanges that are over: soon, but not between a caller's answer and its next request."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._waiting: deque[tuple[State, Closed, int]] = deque()
-        self._timer: asyncio.Handle | None = None
-        self._on_threads: set[asyncio.Task[None]] = set()
-
-    def close(self, conversation: Conversation) -> None:
-        """Take over what is left to do for an exchange, as of now."""
-        if isinstance(conversation.state, Finished):
-            return
-        self._waiting.append((conversation.state, Closed(self._services.clock()), conversation.bytes_seen))
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(BOOKING_S, self._next)
-
-    async def drained(self) -> None:
-        while self._waiting:
-            self._book(*self._waiting.popleft())
-        while self._on_threads:
-            await asyncio.wait(self._on_threads)
-
-    def _next(self) -> None:
-        """One exchange in each turn of the event loop: requests that came meanwhile are not kept waiting."""
-        if self._waiting:
-            self._book(*self._waiting.popleft())
-        self._timer = asyncio.get_running_loop().call_soon(self._next) if self._waiting else None
-
-    def _book(self, state: State, closed: Closed, weight: int) -> None:
-        if weight > OFF_LOOP_BYTES:
-            task = asyncio.get_running_loop().create_task(self._book_on_thread(state, closed))
-            self._on_threads.add(task)
-            task.add_done_callback(self._on_threads.discard)
-        else:
-            self._queue(exchange.step(state, closed)[1])
-
-    async def _book_on_thread(self, state: State, closed: Closed) -> None:
-        loop = asyncio.get_running_loop()
-        self._queue((await loop.run_in_executor(self._services.threads, exchange.step, state, closed))[1])
-
-    def _queue(self, effects: tuple[Effect, ...]) -> None:
-        for effect in effects:
-            if isinstance(effect, _BACKGROUND):
-                queue(self._services, effect)
 
 
 class Conversation:
@@ -241,11 +155,11 @@ class Conversation:
         """
         try:
             for effect in effects:
-                if not isinstance(effect, _OPERATIONS + _BACKGROUND):
+                if not isinstance(effect, _OPERATIONS + BACKGROUND):
                     await self._reply(effect)
         finally:
             for effect in effects:
-                if isinstance(effect, _BACKGROUND):
+                if isinstance(effect, BACKGROUND):
                     queue(self._services, effect)
         return [effect for effect in effects if isinstance(effect, _OPERATIONS)]
 
@@ -307,21 +221,6 @@ class Conversation:
                 return await services.ledger.raise_to(operation.reservation)
             case _:
                 assert_never(operation)
-
-
-def queue(services: Services, effect: Background) -> None:
-    match effect:
-        case Renew():
-            services.ledger.renew(effect.id, effect.seen)
-        case Settle():
-            services.ledger.settle(effect.settlement)
-        case Store():
-            services.cache.put(effect.entry)
-        case Write():
-            for records in services.records:
-                records.write(effect.record)
-        case _:
-            assert_never(effect)
 
 
 def _weight(value: Result) -> int:

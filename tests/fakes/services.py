@@ -16,7 +16,7 @@ from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Res
 from costward_extproc.core.record import Record
 from costward_extproc.errors import PortFailure
 from costward_extproc.gate import STARTED, Gate
-from costward_extproc.server import Services
+from costward_extproc.services import Services
 from envoy.service.ext_proc.v3 import external_processor_pb2 as ep
 
 from tests.fakes.world import WORKLOAD, World
