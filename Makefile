@@ -14,7 +14,7 @@ WORKERS ?= 2
 # Extra words for a command: `make demo ARGS=--help`, `make test ARGS='-k cache'`.
 ARGS ?=
 
-.PHONY: help setup demo up test lint format bench fuzz conformance faults proto lock clean
+.PHONY: help setup demo up test lint format bench fuzz conformance faults proto lock clean mixed
 
 help: ## this page
 	@echo "Costward: LLM cost control that lives in the service mesh. First 'make demo', then 'make test'."
@@ -58,6 +58,9 @@ conformance: setup ## shows each fact of ext_proc on the real Envoy, and writes 
 
 faults: setup ## injects every fault of docs/reliability.md, and writes its tables anew
 	@$(BIN)/python tools/faults.py $(ARGS)
+
+mixed: setup ## 10,000 exchanges with and without Costward compared byte by byte, also under kills and restarts
+	@$(BIN)/python -m tools.mixed $(ARGS)
 
 proto: setup ## generate the Python code of proto/**/*.proto
 	@$(BIN)/python tools/proto.py
