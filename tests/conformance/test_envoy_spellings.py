@@ -86,7 +86,12 @@ async def wired() -> AsyncIterator[Line]:
         async with serving(echo_app()) as (host, port), FakeDataPlane(socket) as fake:
             spec = EnvoySpec((Upstream("echo", f"http://{host}:{port}"),), (socket,), listen_port=0, admin_socket=admin)
             async with running_envoy(spec, Path(name)) as envoy:
-                yield Line(envoy.url, fake)
+                line = Line(envoy.url, fake)
+                deadline = asyncio.get_running_loop().time() + 10
+                # Until its first health check Envoy lets everything pass.
+                while not fake.streams and asyncio.get_running_loop().time() < deadline:
+                    await line.status(CHAT)
+                yield line
 
 
 async def test_a_spelling_that_passes_is_read_as_the_llm_call_that_it_is() -> None:
