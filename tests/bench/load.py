@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from tests.bench.bodies import WORDS, Body
+from tests.bench.stage import Server
 
 _SCRIPT = """
-local headers = {["Content-Type"] = "application/json", ["Authorization"] = "Bearer bench"}
+local function read(path) local f = assert(io.open(path, "rb")); local s = f:read("*a"); f:close(); return s end
+local headers = %(headers)s
+local head, tail = read(%(head)s), read(%(tail)s)
 local words = {}
 for word in ([[%(words)s]]):gmatch("%%S+") do words[#words + 1] = word end
 local fixed = %(fixed)s
@@ -22,41 +26,52 @@ request = function()
     for n = 1, 12 do picked[n] = words[math.random(#words)] end
     text = table.concat(picked, " ")
   end
-  local body = '{"model":"gpt-5-mini","messages":[{"role":"system","content":"%(system)s"},' ..
-    '{"role":"user","content":"' .. text .. '"}],"temperature":0.2,"max_tokens":256}'
-  return wrk.format("POST", "%(path)s", headers, body)
+  return wrk.format("POST", %(path)s, headers, head .. text .. tail)
 end
+strays = 0
+%(watch)s
+local threads = {}
+setup = function(thread) threads[#threads + 1] = thread end
 done = function(summary, latency, requests)
   local errors = summary.errors
   local bad = errors.connect + errors.read + errors.write + errors.status + errors.timeout
-  io.write(string.format("RESULT %%f %%f %%f %%d %%d\\n", latency:percentile(50) / 1000, latency:percentile(99) / 1000,
-    summary.requests / (summary.duration / 1e6), summary.requests, bad))
+  local p50, p99 = latency:percentile(50) / 1000, latency:percentile(99) / 1000
+  local rps = summary.requests / (summary.duration / 1e6)
+  local strays = threads[1]:get("strays")
+  io.write(string.format("RESULT %%f %%f %%f %%d %%d %%d\\n", p50, p99, rps, summary.requests, bad, strays))
 end
 """
 
-SYSTEM = "You help with accounts."
-
-WORDS = """
-account address amount answer apple arrive autumn balance banner basket battery beach bottle branch bridge budget
-butter button cabin camera candle carpet castle ceiling chapter cherry circle closet coffee color copper corner
-cotton course cousin dinner doctor dragon drawer engine evening fabric factory farmer father feather fiction
-finger flower folder forest fridge garden garlic ginger glass guitar hammer harbor helmet hobby honey hotel
-island jacket jungle kettle kitchen ladder lemon letter library lizard magnet market meadow melody mirror monkey
-mountain museum needle notebook office orange oven painter palace paper pencil pepper piano picture pillow planet
-pocket potato printer puzzle rabbit radio recipe ribbon river rocket salad sandal school season shadow silver
-soccer spider spring square station stone summer sunset table teacher temple ticket tiger tower train travel tree
-tunnel turtle valley velvet village violin wagon wallet water window winter wizard yellow zebra
+_WATCH = """
+response = function(status, headers) if headers["x-costward-decision"] ~= %s then strays = strays + 1 end end
 """
-"""Everyday nouns: twelve of them at random are about sixteen tokens, and two such texts are never alike."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is asked, again and again."""
+
+    path: str
+    body: Body
+    text: str | None
+    """None: another text for every request."""
+    host: str | None = None
+    """Chooses the upstream; None: the one that answers whole."""
+    watched: str | None = None
+    """The decision that every answer must name, counted where it does not; None: not looked at, which is cheaper."""
 
 
 @dataclass(frozen=True)
 class Sample:
+    """Of one round."""
+
     p50_ms: float
     p99_ms: float
     rps: float
     cpu_ms: float
-    """Of the server's process, for one request."""
+    """Of the server's processes, for one request."""
+    strays: int = 0
+    """Answers with another decision than the load's `watched`."""
 
 
 def wrk_binary() -> str:
@@ -66,43 +81,42 @@ def wrk_binary() -> str:
     return found
 
 
-def run(
-    folder: Path,
-    url: str,
-    path: str,
-    *,
-    text: str | None,
-    seconds: float,
-    connections: int,
-    seed: int,
-    process: psutil.Process | None,
-) -> Sample:
-    """One round against `url`. Raises RuntimeError if any request failed."""
-    fixed = "nil" if text is None else f'"{text}"'
+def run(folder: Path, server: Server, load: Load, *, seconds: float, connections: int, seed: int) -> Sample:
+    """One round against `server`. Raises RuntimeError if any request failed."""
     script = folder / "load.lua"
-    script.write_text(_SCRIPT % {"words": WORDS, "system": SYSTEM, "fixed": fixed, "seed": seed, "path": path})
-    before = _cpu(process)
-    command = [
-        wrk_binary(),
-        "-t1",
-        f"-c{connections}",
-        f"-d{max(round(seconds), 1)}s",
-        "--timeout",
-        "10s",
-        "-s",
-        str(script),
-        url,
-    ]
-    printed = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=True).stdout
-    line = next(line for line in printed.splitlines() if line.startswith("RESULT "))
-    p50, p99, rps, requests, bad = line.split()[1:]
-    if int(bad):
-        raise RuntimeError(f"{bad} of {requests} requests to {url}{path} failed: {printed}")
-    return Sample(float(p50), float(p99), float(rps), (_cpu(process) - before) * 1000 / max(int(requests), 1))
+    script.write_text(_script(folder, load, seed))
+    before = server.cpu_seconds()
+    lasting = f"-d{max(round(seconds), 1)}s"
+    command = [wrk_binary(), "-t1", f"-c{connections}", lasting, "--timeout", "10s", "-s", str(script), server.url]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=True)
+    line = next(line for line in ended.stdout.splitlines() if line.startswith("RESULT "))
+    p50, p99, rps, requests, bad, strays = line.split()[1:]
+    if int(bad) or not int(requests):
+        raise RuntimeError(f"{bad} of {requests} requests to {server.url}{load.path} failed: {ended.stdout}")
+    cpu_ms = (server.cpu_seconds() - before) * 1000 / int(requests)
+    return Sample(float(p50), float(p99), float(rps), cpu_ms, int(strays))
 
 
-def _cpu(process: psutil.Process | None) -> float:
-    if process is None:
-        return 0.0
-    times = process.cpu_times()
-    return float(times.user + times.system)
+def _script(folder: Path, load: Load, seed: int) -> str:
+    """Bodies go by files: megabytes are no Lua literal."""
+    head, tail = folder / "head", folder / "tail"
+    head.write_text(load.body.head)
+    tail.write_text(load.body.tail)
+    headers = {"Content-Type": "application/json", "Authorization": "Bearer bench"}
+    if load.host is not None:
+        headers["Host"] = load.host
+    return _SCRIPT % {
+        "headers": "{" + ", ".join(f"[{_lua(name)}] = {_lua(value)}" for name, value in headers.items()) + "}",
+        "head": _lua(str(head)),
+        "tail": _lua(str(tail)),
+        "words": WORDS,
+        "fixed": "nil" if load.text is None else _lua(load.text),
+        "seed": seed,
+        "path": _lua(load.path),
+        "watch": "" if load.watched is None else _WATCH % _lua(load.watched),
+    }
+
+
+def _lua(text: str) -> str:
+    """A string literal; for plain ASCII, JSON's and Lua's are the same."""
+    return json.dumps(text)

@@ -1,7 +1,8 @@
-"""What a benchmark runs on: an upstream that costs next to nothing, servers to compare, and one Envoy for each."""
+"""What a benchmark runs on: upstreams that cost next to nothing, servers to compare, and one Envoy for each."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,43 +20,74 @@ import psutil
 from costward_cli.envoy import envoy_binary
 from costward_cli.ports_free import free_port
 from costward_contract.wiring import EnvoySpec, Upstream, envoy_bootstrap
+from costward_extproc.sockets import worker_sockets
 
-ANSWER = {
-    "id": "chatcmpl-bench",
-    "object": "chat.completion",
-    "created": 1_700_000_000,
-    "model": "gpt-5-mini-2025-08-07",
-    "choices": [
-        {
-            "index": 0,
-            "message": {"role": "assistant", "content": "word " * 60, "refusal": None},
-            "logprobs": None,
-            "finish_reason": "stop",
-        }
-    ],
-    "usage": {"prompt_tokens": 30, "completion_tokens": 60, "total_tokens": 90},
-}
-"""About 500 bytes, the size of a short chat answer."""
+from tests.bench.upstream import answering_envoy
+from tests.fakes import envoy_edits
+
+ROOT = Path(__file__).parents[2]
+MODEL = ROOT / "build" / "model"
+PYTHON = sys.executable
+
+STREAMS_HOST = "streams.bench"
+"""Requests to this host go to the upstream that streams."""
 
 START_SECONDS = 30.0
+
+POLICY = """
+apiVersion: costward.dev/v1alpha1
+kind: CostPolicy
+metadata: {{name: bench}}
+spec:
+  owner: {{team: bench}}
+  models: [{{name: small, model: gpt-5-mini}}, {{name: large, model: gpt-5}}]
+  tiers:
+  - name: default
+    caps: [{{per: Workload, window: Day, limitUSD: "100000"}}, {{per: Workload, window: Month, limitUSD: "1000000"}}]
+  cache: {{mode: Enforce, scope: Workload{semantic}}}
+"""
+SEMANTIC = ', semantic: {fixedThreshold: "0.80"}'
 
 
 @dataclass(frozen=True)
 class Server:
-    """One ext_proc server behind its own Envoy."""
+    """One ext_proc server behind its own Envoy, or an Envoy alone."""
 
-    url: str
-    process: psutil.Process | None
-    start_seconds: float
+    port: int
+    process: psutil.Process | None = None
+    start_seconds: float = 0.0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def cpu_seconds(self) -> float:
+        """Of all its processes since they began."""
+        return sum(times.user + times.system for times in (each.cpu_times() for each in self._processes()))
+
+    def rss_mb(self) -> float:
+        return sum(each.memory_info().rss for each in self._processes()) / 1e6
+
+    def _processes(self) -> Iterator[psutil.Process]:
+        if self.process is None:
+            return
+        yield self.process
+        with contextlib.suppress(psutil.NoSuchProcess):
+            yield from self.process.children(recursive=True)
 
 
 class Stage:
-    """Starts processes and ends them all, by their handles."""
+    """Starts processes when they are first asked for, and ends them all, by their handles."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._stack = ExitStack()
-        self.upstream = self._upstream()
+        self._servers: dict[str, Server] = {}
+        self.answers = free_port()
+        self._envoy("upstream", answering_envoy(self.answers), self.answers)
+        self.streams = free_port()
+        streams = self._start("streams", [PYTHON, "-m", "tests.bench.chunk_upstream", str(self.streams)], {})
+        self._until_accepts("streams", streams, self.streams)
 
     def __enter__(self) -> Stage:
         return self
@@ -62,9 +95,52 @@ class Stage:
     def __exit__(self, *_exc: object) -> None:
         self._stack.close()
 
-    def behind_envoy(self, name: str, command: list[str], env: dict[str, str]) -> Server:
-        """Start the server `command` (given its socket in `{socket}`) and an Envoy whose LLM routes go through it."""
+    def server(self, name: str) -> Server:
+        """`envoy` (no filter at all), `noop`, `noop-immediate`, or Costward: `exact`, `semantic`, `two-workers`."""
+        if name not in self._servers:
+            self._servers[name] = self._made(name)
+        return self._servers[name]
+
+    def _made(self, name: str) -> Server:
+        noop = [PYTHON, str(ROOT / "tests/bench/noop.py"), "{socket}"]
+        match name:
+            case "envoy":
+                return self._without_filter()
+            case "noop":
+                return self._behind_envoy(name, noop, {})
+            case "noop-immediate":
+                return self._behind_envoy(name, [*noop, "immediate"], {})
+            case "exact" | "semantic":
+                return self._costward(name, workers=1)
+            case "two-workers":
+                return self._costward(name, workers=2)
+        raise ValueError(f"no server is called {name!r}")
+
+    def _costward(self, name: str, workers: int) -> Server:
+        policy = self.folder / f"{name}.yaml"
+        policy.write_text(POLICY.format(semantic=SEMANTIC if name == "semantic" else ""))
+        env = {
+            "COSTWARD_POLICY_FILE": str(policy),
+            "COSTWARD_STATE_DIR": str(self.folder / f"{name}-state"),
+            "COSTWARD_MODEL_DIR": str(MODEL),
+            "COSTWARD_WORKERS": str(workers),
+        }
+        return self._behind_envoy(name, [PYTHON, "-m", "costward_extproc"], env, workers)
+
+    def _without_filter(self) -> Server:
+        """The same Envoy with nothing of ours asked: what all others are compared with."""
+        port = free_port()
+        bootstrap = envoy_bootstrap(self._spec(("unused",), port))
+        for route in envoy_edits.routes(bootstrap):
+            del route["typed_per_filter_config"]
+        envoy_edits.filters(bootstrap).pop(0)
+        self._envoy("bare-envoy", bootstrap, port)
+        return Server(port)
+
+    def _behind_envoy(self, name: str, command: list[str], env: dict[str, str], workers: int = 1) -> Server:
+        """Start the server `command` (given its socket in `{socket}`) and an Envoy that goes through it."""
         path = self.folder / f"{name}.sock"
+        sockets = worker_sockets(path, workers)
         admin = free_port()
         started = time.perf_counter()
         filled = [part.format(socket=path) for part in command]
@@ -72,66 +148,36 @@ class Stage:
         process = self._start(name, filled, settings)
         if "COSTWARD_STATE_DIR" in env:
             wait_for_http(f"http://127.0.0.1:{admin}/ready", process)
-        else:
-            wait_for_socket(path, process)
+        for each in sockets:
+            wait_for_socket(each, process)
         start_seconds = time.perf_counter() - started
         port = free_port()
-        spec = EnvoySpec(
-            upstreams=(Upstream(name="upstream", hosts=("*",), url=f"http://127.0.0.1:{self.upstream}"),),
-            sockets=(str(path),),
-            listen_port=port,
-        )
-        self._envoy(f"{name}-envoy", envoy_bootstrap(spec), port)
-        return Server(f"http://127.0.0.1:{port}", psutil.Process(process.pid), start_seconds)
+        self._envoy(f"{name}-envoy", envoy_bootstrap(self._spec([str(each) for each in sockets], port)), port)
+        return Server(port, psutil.Process(process.pid), start_seconds)
 
-    def _upstream(self) -> int:
-        """An Envoy that answers by itself: nothing lighter speaks HTTP here."""
-        port = free_port()
-        body = {"inline_string": json.dumps(ANSWER)}
-        route = {
-            "match": {"prefix": "/"},
-            "direct_response": {"status": 200, "body": body},
-            "response_headers_to_add": [
-                {
-                    "header": {"key": "content-type", "value": "application/json"},
-                    "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-                }
-            ],
-        }
-        kinds = "type.googleapis.com/envoy.extensions.filters"
-        manager = {
-            "@type": f"{kinds}.network.http_connection_manager.v3.HttpConnectionManager",
-            "stat_prefix": "upstream",
-            "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
-            "http_filters": [{"name": "router", "typed_config": {"@type": f"{kinds}.http.router.v3.Router"}}],
-        }
-        listener = {
-            "name": "upstream",
-            "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
-            "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
-        }
-        self._envoy("upstream", {"static_resources": {"listeners": [listener]}}, port)
-        return port
+    def _spec(self, sockets: Sequence[str], port: int) -> EnvoySpec:
+        whole = Upstream(name="upstream", hosts=("*",), url=f"http://127.0.0.1:{self.answers}")
+        streams = Upstream(name="streams", hosts=(STREAMS_HOST,), url=f"http://127.0.0.1:{self.streams}")
+        return EnvoySpec(upstreams=(whole, streams), sockets=tuple(sockets), listen_port=port)
 
     def _envoy(self, name: str, config: dict[str, Any], port: int) -> None:
         path = self.folder / f"{name}.json"
         path.write_text(json.dumps(config))
         command = [str(envoy_binary()), "-c", str(path), "--disable-hot-restart", "--concurrency", "1", "-l", "error"]
-        process = self._start(name, command, {})
-        deadline = time.monotonic() + START_SECONDS
-        while not accepts(port):
-            self._must_live(name, process, deadline)
+        self._until_accepts(name, self._start(name, command, {}), port)
 
     def _start(self, name: str, command: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
         log = self._stack.enter_context((self.folder / f"{name}.log").open("wb"))
-        process = subprocess.Popen(command, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=log)
+        process = subprocess.Popen(command, env={**os.environ, **env}, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=log)
         self._stack.callback(end, process)
         return process
 
-    def _must_live(self, name: str, process: subprocess.Popen[bytes], deadline: float) -> None:
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"{name} did not start: {(self.folder / f'{name}.log').read_text()[-2000:]}")
-        time.sleep(0.01)
+    def _until_accepts(self, name: str, process: subprocess.Popen[bytes], port: int) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not accepts(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{name} did not start: {(self.folder / f'{name}.log').read_text()[-2000:]}")
+            time.sleep(0.01)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -171,6 +217,3 @@ def _still_starting(process: subprocess.Popen[bytes], deadline: float) -> None:
     if process.poll() is not None or time.monotonic() > deadline:
         raise RuntimeError(f"{process.args!r} did not start; its log is in the bench folder")
     time.sleep(0.005)
-
-
-PYTHON = sys.executable
