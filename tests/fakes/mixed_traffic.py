@@ -7,14 +7,14 @@ means the same wherever and however often it is sent.
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from tests.fakes import mixed_requests
+from tests.fakes.mixed_malformed import BREAKS
 from tests.fakes.mixed_requests import Shape
 
 Where = Literal["head", "body", "waiting", "answer", "racing"]
@@ -246,10 +246,10 @@ def _failing(draw: random.Random, exchange: Exchange) -> Exchange:
 
 
 def _malformed(draw: random.Random, exchange: Exchange, shape: Shape) -> Exchange:
-    kind = draw.choice(list(_BREAKS))
+    kind = draw.choice(list(BREAKS))
     # What a provider may take all the same is not streamed: of a stream that cannot be asked, nobody knows the usage.
     document = {name: value for name, value in shape.document.items() if name not in ("stream", "stream_options")}
-    body = _BREAKS[kind](draw, _written(document, _WRITERS[0]))
+    body = BREAKS[kind](draw, _written(document, _WRITERS[0]))
     headers = dict(exchange.headers)
     if kind == "text-plain":
         headers["content-type"] = "text/plain"
@@ -265,20 +265,3 @@ def _malformed(draw: random.Random, exchange: Exchange, shape: Shape) -> Exchang
         wish=False,
         chunked=exchange.chunked and bool(body),
     )
-
-
-_BREAKS: Mapping[str, Callable[[random.Random, bytes], bytes]] = {
-    "truncated": lambda draw, body: body[: draw.randrange(1, len(body))],
-    "bytes": lambda draw, body: draw.randbytes(draw.randrange(1, 2_000)),
-    "not-utf8": lambda draw, body: body.replace(b'"model"', b'"\xff\xfe"', 1),
-    "empty": lambda draw, body: b"",
-    "array": lambda draw, body: b"[" + body + b"]",
-    "no-model": lambda draw, body: body.replace(b'"model"', b'"modell"', 1),
-    "trailing": lambda draw, body: body + b"}",
-    "deep": lambda draw, body: b"[" * 20_000,
-    "gzip": lambda draw, body: gzip.compress(body, mtime=0),
-    # A provider may take these, and read them in its own way.
-    "twice": lambda draw, body: body[:-1] + b',"user":"a","user":"b"}',
-    "nan": lambda draw, body: body[:-1] + b',"seed":NaN}',
-    "text-plain": lambda draw, body: body,
-}
