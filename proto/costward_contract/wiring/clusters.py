@@ -56,12 +56,12 @@ _CONNECT_PROVIDER = timedelta(seconds=5)
 """Room for one lost SYN (retried after 1 s and 3 s); the SDKs' own connect time-out is 5 s too."""
 
 _PROBE = timedelta(milliseconds=250)
-"""While a worker is gone and not known to be, each exchange sent to it passes unmetered or fails, and one that hangs
-holds callers: two missed probes take it out within a second. A probe costs the worker a third of a millisecond."""
+"""While a worker is gone and not known to be, each exchange sent to it passes unmetered or fails. A probe costs the
+worker a third of a millisecond."""
 
-_PROBE_TIMEOUT = timedelta(milliseconds=300)
-"""Longer than our own deadline of 200 ms for a request: a worker that misses two of these in a row does not keep the
-promise to anybody."""
+_PROBE_TIMEOUT = timedelta(seconds=1)
+"""As long as an exchange waits for a message: a worker that is silent for it has failed every exchange by then, so one
+such probe takes it out. With less, a machine that is merely busy would lose its workers, and with them its caps."""
 
 _EJECTED = timedelta(seconds=1)
 """Until the probes know better: a worker that refused one connection is not asked again meanwhile."""
@@ -164,7 +164,7 @@ def _health_check() -> HealthCheck:
         no_traffic_interval=_PROBE,
         no_traffic_healthy_interval=_PROBE,
         unhealthy_interval=_PROBE,
-        unhealthy_threshold=2,
+        unhealthy_threshold=1,
         healthy_threshold=1,
     )
 
