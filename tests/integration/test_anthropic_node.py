@@ -24,8 +24,9 @@ def user(request: pytest.FixtureRequest) -> dict[str, str]:
     return {"x-user-id": request.node.nodeid}
 
 
-def test_an_answer_and_then_hits_in_both_forms(sdk: NodeSdk, user: dict[str, str]) -> None:
+def test_an_answer_and_then_hits_in_both_forms(sdk: NodeSdk, user: dict[str, str], up: RunningUp) -> None:
     first = sdk.message("When are you open?", headers=user)
+    up.until_recorded(first.headers)
     again = sdk.message("when are you open", headers=user)
     streamed = sdk.message("When are you open?", headers=user, stream=True)
     assert (first.headers["x-costward-decision"], first.finish) == ("pass", "end_turn")
@@ -51,9 +52,11 @@ def test_a_tool_call(sdk: NodeSdk, user: dict[str, str], stream: bool) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_spent_cap_is_an_error_that_is_not_retried(sdk: NodeSdk, user: dict[str, str], stream: bool) -> None:
+def test_a_spent_cap_is_an_error_that_is_not_retried(
+    sdk: NodeSdk, user: dict[str, str], up: RunningUp, stream: bool
+) -> None:
     free = {**user, "x-user-tier": "free"}
-    assert sdk.message("repeat 60 words", headers=free).headers["x-costward-decision"] == "pass"
+    up.until_recorded(sdk.message("repeat 60 words", headers=free).headers)
     refused = sdk.message("repeat 61 words", headers=free, stream=stream)
     assert refused.error is not None
     assert (refused.status, refused.error["kind"], refused.retries) == (429, "RateLimitError", 0)

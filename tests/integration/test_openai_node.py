@@ -26,8 +26,9 @@ def user(request: pytest.FixtureRequest) -> dict[str, str]:
     return {"x-user-id": request.node.nodeid}
 
 
-def test_an_answer_and_then_hits_in_both_forms(sdk: NodeSdk, user: dict[str, str]) -> None:
+def test_an_answer_and_then_hits_in_both_forms(sdk: NodeSdk, user: dict[str, str], up: RunningUp) -> None:
     first = sdk.chat("When are you open?", headers=user)
+    up.until_recorded(first.headers)
     again = sdk.chat("when are you open", headers=user)
     streamed = sdk.chat("When are you open?", headers=user, stream=True, more=NO_USAGE)
     assert first.headers["x-costward-decision"] == "pass"

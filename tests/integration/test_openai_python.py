@@ -98,13 +98,17 @@ def test_json_mode_gives_json(sdk: openai.OpenAI) -> None:
 
 
 @pytest.mark.parametrize("first_as_stream", [True, False])
-def test_a_hit_is_the_same_answer_in_the_form_that_was_asked_for(sdk: openai.OpenAI, first_as_stream: bool) -> None:
+def test_a_hit_is_the_same_answer_in_the_form_that_was_asked_for(
+    sdk: openai.OpenAI, up: RunningUp, first_as_stream: bool
+) -> None:
     asked = f"repeat {7 + first_as_stream} words"
     if first_as_stream:
-        text = said(streamed(sdk, asked)[0])
+        chunks, first = streamed(sdk, asked)
+        text = said(chunks)
     else:
-        done = sdk.chat.completions.create(model="gpt-5-mini", messages=question(asked))
-        text = done.choices[0].message.content or ""
+        raw = sdk.chat.completions.with_raw_response.create(model="gpt-5-mini", messages=question(asked))
+        text, first = raw.parse().choices[0].message.content or "", raw.headers
+    up.until_recorded(first)
     whole = sdk.chat.completions.with_raw_response.create(model="gpt-5-mini", messages=question(asked))
     plain, headers = streamed(sdk, asked)
     counted, _ = streamed(sdk, asked, stream_options=USAGE)
