@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.fault_rows import Row
 from tests.fakes.figures import keep
 from tests.fakes.load import REPEATED, Load
 from tests.fakes.running_stack import RunningStack, policy, read_only, running_stack, until
@@ -85,7 +86,8 @@ def charged(state_dir: Path) -> int:
     return int(total)
 
 
-async def test_callers_notice_nothing_and_the_books_stay_in_order() -> None:
+@pytest.mark.fault("E1", "`kill -9` with exchanges in headers, body, waiting and stream")
+async def test_callers_notice_nothing_and_the_books_stay_in_order(row: Row) -> None:
     async with running_stack(policy(limit_usd="5", cache="Enforce"), chunk_ms=20, lease_seconds=LEASE_S) as stack:
         assert (await stack.ask(REPEATED, user="regular")).headers["x-costward-decision"] == "pass"
         # Long enough that at any moment some caller waits for its first byte.
@@ -98,6 +100,10 @@ async def test_callers_notice_nothing_and_the_books_stay_in_order() -> None:
         broken = [exchange for exchange in load.exchanges if not exchange.whole]
         figures = summary(load, kills) | {"letThrough": await stack.stack.let_through()}
         keep("kill", figures)
+        row.exchanges, row.failed, row.recovery_s = len(load.exchanges), len(broken), max(kills.down_s)
+        row.said = (
+            f"{KILLS} kills, {figures['inFlightAtKill']} in flight, {figures['letThrough']} let through and counted"
+        )
         assert broken == [], figures
         assert all(set(phases) >= PHASES for phases in kills.phases), figures
 

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.fakes.fault_rows import Row
 from tests.fakes.figures import keep
 from tests.fakes.load import Load
 from tests.fakes.running_stack import RunningStack, policy, running_stack, until
@@ -45,14 +46,17 @@ async def timed(stack: RunningStack, number: int, **more: Any) -> tuple[float, i
     return time.monotonic() - started, response.status_code, response.headers.get("x-costward-decision")
 
 
-async def test_requests_pass_within_the_message_time_out_and_decisions_return() -> None:
+@pytest.mark.fault("E2", "stopped for 3 s under load")
+async def test_requests_pass_within_the_message_time_out_and_decisions_return(row: Row) -> None:
     async with running_stack(policy(), chunk_ms=10) as stack:
         assert (await timed(stack, 0))[1:] == (200, "pass")
         async with Load(stack.client, workers=2) as load, stopped(stack):
             began = time.monotonic()
             waits = [await asyncio.gather(*(timed(stack, 10 * turn + n) for n in range(4))) for turn in range(1, 3)]
             await asyncio.sleep(max(0.0, HANGS_S - (time.monotonic() - began)))
-        assert [e for e in load.exchanges if not e.whole] == []
+        broken = [exchange for exchange in load.exchanges if not exchange.whole]
+        row.exchanges, row.failed = len(load.exchanges), len(broken)
+        assert broken == []
         took = [seconds for turn in waits for seconds, _, _ in turn]
         assert {(status, decision) for turn in waits for _, status, decision in turn} == {(200, None)}
         assert max(took) < MESSAGE_TIMEOUT_S + SLACK_S
@@ -64,5 +68,6 @@ async def test_requests_pass_within_the_message_time_out_and_decisions_return() 
             number += 1
             assert time.monotonic() - awake < 10, "it does not decide again"
         back = time.monotonic() - awake
+        row.recovery_s, row.said = back, f"waited {max(took):.2f} s at most"
         assert stack.stack.restarts == 0
         keep("hang", {"waitedMostSeconds": round(max(took), 3), "backAfterSeconds": round(back, 3)})

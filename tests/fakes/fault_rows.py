@@ -1,0 +1,63 @@
+"""What a fault's test says about its load, and the promises that the rows of the fault list show."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROPERTY = "fault"
+"""Under which a test's Row travels in its report."""
+
+FAULTS = Path(__file__).resolve().parents[1] / "faults"
+
+PROMISES: Mapping[str, tuple[str, str]] = {
+    "E1": ("P1", "no traffic is lost when the data plane dies"),
+    "E2": ("P1, P3", "a hung data plane delays callers for a moment, and then no more"),
+    "E3": ("P9", "a rollout drops no stream"),
+    "E4": ("P3, P10", "what is slow or broken inside costs callers 200 ms at most, and is told"),
+    "E5": ("P2, P8", "no crowd goes round the caps unseen, and memory stays bounded"),
+    "B1": ("P1", "what cannot be read passes byte by byte"),
+    "B2": ("P8", "memory is bounded under any body"),
+    "B3": ("P1", "a stream's bytes arrive as they were sent, and its usage is counted"),
+    "U1": ("P1, P4", "a failing provider is asked once more at most, and no failure is kept"),
+}
+"""Of each row of the fault list: which promises it shows, in which words."""
+
+
+@dataclass
+class Row:
+    """Filled in by a fault's test."""
+
+    exchanges: int = 0
+    """That were begun under the fault, or while it healed."""
+    failed: int = 0
+    """Of those, how many did not get what they were owed."""
+    recovery_s: float | None = None
+    """From the fault's end until the first exchange that was as before; None where nothing had to recover."""
+    said: str = ""
+    """A few words with figures, for the table."""
+
+
+@dataclass(frozen=True, order=True)
+class Declared:
+    row: str
+    title: str
+
+
+def declared() -> list[Declared]:
+    """Every `@pytest.mark.fault(row, title)` of tests/faults, without importing them."""
+    found = {Declared(*_words(call)) for path in sorted(FAULTS.glob("test_*.py")) for call in _marks(path)}
+    return sorted(found, key=lambda each: (list(PROMISES).index(each.row), each.title))
+
+
+def _marks(path: Path) -> Iterator[ast.Call]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.fault":
+            yield node
+
+
+def _words(call: ast.Call) -> tuple[str, str]:
+    row, title = (ast.literal_eval(argument) for argument in call.args)
+    return str(row), str(title)
