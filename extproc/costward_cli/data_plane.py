@@ -16,7 +16,7 @@ from costward_cli.problems import CliError
 from costward_cli.readiness import grpc_serving, until_ready
 
 READY_SECONDS = 30.0
-"""Loading the embedder takes about a second; the rest is for a machine that is busy with other work."""
+"""For each worker. Loading the embedder takes about a second; the rest is for a machine that is busy with other work."""
 
 FIRST_PAUSE_SECONDS = 0.2
 """A crash by one request is over at once, and until we are back requests pass unmetered or fail."""
@@ -71,7 +71,8 @@ class DataPlane:
             socket.unlink(missing_ok=True)
         self._child = await child.start("data plane", self.command, log=self.log, env=self.env, read_stdout=True)
         self._reader = asyncio.create_task(self._read(self._child))
-        await until_ready(self._child, self._serves, READY_SECONDS)
+        # Several workers load beside each other, on the same cores.
+        await until_ready(self._child, self._serves, READY_SECONDS * len(self.sockets))
 
     async def _serves(self) -> bool:
         return all([await grpc_serving(socket) for socket in self.sockets])
