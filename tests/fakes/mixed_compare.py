@@ -129,7 +129,9 @@ def owed(exchange: Exchange, sent: bytes) -> int:
 
 def without_usage(stream: bytes) -> bytes:
     """A chat stream without the chunk that tells the usage."""
-    return b"\n\n".join(event for event in stream.split(b"\n\n") if not usage_chunks(event))
+    *events, rest = stream.split(b"\n\n")
+    kept = b"".join(event + b"\n\n" for event in events if not usage_chunks(event))
+    return kept if usage_chunks(rest) else kept + rest
 
 
 def usage_chunks(stream: bytes) -> int:

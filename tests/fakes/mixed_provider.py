@@ -26,8 +26,9 @@ LANES: tuple[Lane, ...] = ("plain", "ours")
 _READ = 256 * 1024
 _HOLD_S = 10.0
 """Longer than any client here takes to give up."""
-_SETTLE_S = 0.03
-"""Before a connection is broken: what was sent before it is on its way to the client by then."""
+_SETTLE_S = 0.3
+"""Before a connection is broken: what was sent before it has reached the client by then. A proxy drops what it still
+holds, with a filter or without one, but a filter on a busy machine holds it for longer."""
 
 
 @dataclass

@@ -88,3 +88,10 @@ def test_traffic_is_the_same_each_time() -> None:
     assert list(traffic(5, range(40))) == list(traffic(5, range(40)))
     assert list(traffic(5, [7])) == list(traffic(5, range(8)))[7:]
     assert list(traffic(5, [7])) != list(traffic(6, [7]))
+
+
+def test_a_stream_that_is_cut_within_the_usage_chunk_owes_what_came_before() -> None:
+    before, usage = b'data: {"choices":[{"index":0}]}\n\n', b'data: {"choices":[],"usage":{}}\n\n'
+    assert without_usage(before + usage + b"data: [DONE]\n\n") == before + b"data: [DONE]\n\n"
+    assert without_usage(before + usage[:-2]) == before
+    assert without_usage(before + before[:9]) == before + before[:9]
