@@ -16,7 +16,7 @@ from costward_cli.problems import CliError
 from costward_cli.readiness import grpc_serving, until_ready
 
 READY_SECONDS = 30.0
-"""For each worker. Loading the embedder takes about a second; the rest is for a machine that is busy with other work."""
+"""For each worker. Loading the embedder takes about a second; the rest is for a machine that is busy otherwise."""
 
 FIRST_PAUSE_SECONDS = 0.2
 """A crash by one request is over at once, and until we are back requests pass unmetered or fail."""
