@@ -107,8 +107,14 @@ def _check(stage: Stage, cases: Sequence[Case], measured: Measured) -> None:
     """A case that measures another path than its name says is worse than none."""
     for case in cases:
         decision = _decision(stage, case)
+        for _ in range(_MORE_TRIES):
+            decision = decision if decision == case.decision else _decision(stage, case)
         if decision != case.decision and case.name not in measured.left_out:
             measured.left_out[case.name] = f"measures {decision}, not {case.decision}"
+
+
+_MORE_TRIES = 2
+"""On a busy machine one answer may come too late to be a hit; a case on another path never is one."""
 
 
 def _decision(stage: Stage, case: Case) -> str | None:
@@ -117,7 +123,10 @@ def _decision(stage: Stage, case: Case) -> str | None:
     if case.load.host is not None:
         headers["host"] = case.load.host
     url = stage.server(case.server).url + case.load.path
-    answer = httpx.post(url, content=case.load.body.of(text), headers=headers, timeout=30)
+    try:
+        answer = httpx.post(url, content=case.load.body.of(text), headers=headers, timeout=30)
+    except httpx.HTTPError as problem:
+        return f"nothing ({type(problem).__name__})"
     if answer.status_code != 200:
         return f"status {answer.status_code}"
     decision: str | None = answer.headers.get("x-costward-decision")
