@@ -33,6 +33,7 @@ from costward_extproc.core.states import (
     Upstream,
 )
 from costward_extproc.dialects.base import Reading
+from costward_extproc.dialects.reading import only_usage
 
 NOTHING = MicroUSD(0)
 _GATEWAY_TIMEOUT = 504
@@ -136,8 +137,10 @@ def _read(state: Responding, kept: bytes) -> Reading:
     reading = dialect.read_answer(body, state.streamed, asked)
     if reading.usage is None and state.transcript.overflowed and state.encoding in _PLAIN:
         # Too long to keep, but its end was kept, and that is where a provider says what it counted.
-        last = dialect.read_answer(state.transcript.tail, state.streamed, asked)
-        reading = replace(reading, usage=last.usage, complete=last.complete or reading.complete)
+        tail = state.transcript.tail
+        last = dialect.read_answer(tail if state.streamed else only_usage(tail), state.streamed, asked)
+        whole = not state.streamed and state.ended and last.usage is not None
+        reading = replace(reading, usage=last.usage, complete=whole or last.complete or reading.complete)
     return reading
 
 

@@ -6,6 +6,7 @@ Each function gives a plain value, or the absence of one where the JSON holds so
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import orjson
@@ -64,6 +65,24 @@ def object_of(data: bytes | None) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return document if isinstance(document, dict) else None
+
+
+_USAGE = re.compile(rb'(?<!\\)"usage"\s*:\s*(?=\{)')
+"""Inside a string the quotes would be escaped."""
+
+
+def only_usage(ending: bytes) -> bytes:
+    """An answer with nothing but the usage that is told at the end of one too long to keep; empty where there is none.
+
+    Every dialect puts its usage beside the members that hold the text, and most behind them.
+    """
+    for found in reversed(list(_USAGE.finditer(ending))):
+        try:
+            usage, _ = json.JSONDecoder().raw_decode(ending[found.end() :].decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            continue
+        return json.dumps({"usage": usage}).encode()
+    return b""
 
 
 def encoded(value: object) -> bytes | None:

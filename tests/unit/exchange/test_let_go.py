@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from costward_extproc.core.events import Closed, GoUpstream, LetGo, ReadOn, RequestHeaders
+from costward_extproc.dialects.strict_json import MAX_BYTES
 
 from tests.fakes.world import NOW, Run, World, completion, policy, tier
 
@@ -53,7 +54,7 @@ def test_the_first_policy_that_selects_the_workload_governs() -> None:
 
 @pytest.mark.parametrize(
     ("length", "read"),
-    [(str(32 * 1024 * 1024), True), (str(32 * 1024 * 1024 + 1), False), ("-1", True), ("many", True), ("٣", True)],
+    [(str(MAX_BYTES), True), (str(MAX_BYTES + 1), False), ("-1", True), ("many", True), ("٣", True)],
 )
 def test_a_body_over_the_limit_is_not_read(length: str, read: bool) -> None:
     run = _headers(World.of(policy()), {**CHAT, "content-length": length, "x-costward-task": "t"})
