@@ -117,13 +117,13 @@ def _havoc(target: Target, until: float, rng: random.Random, pool: list[bytes]) 
     tried = 0
     while time.monotonic() < until:
         tried += 1
-        data = _mutated(rng, pool)
+        data = mutated(rng, pool)
         if wrong(target, data) is not None:
             return tried, _smaller(target, data)
     return tried, None
 
 
-def _mutated(rng: random.Random, pool: list[bytes]) -> bytes:
+def mutated(rng: random.Random, pool: list[bytes]) -> bytes:
     data = rng.choice(pool)
     for _ in range(rng.randint(1, 4)):
         at = rng.randint(0, len(data))
