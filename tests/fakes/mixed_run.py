@@ -49,7 +49,7 @@ class Outcome:
     told: bool
     usage_chunks: int
     same_meaning: bool | None = None
-    """Of a hit: whether it says what the provider says."""
+    """Of a hit: whether it says what the provider says, where that can be told."""
 
     @property
     def kind(self) -> str:
@@ -139,6 +139,8 @@ def _outcome(
 ) -> Outcome:
     decision = ours.header("x-costward-decision")
     hit = (decision or "").startswith("hit")
+    # What the provider fails to answer a hit may answer all the same, and an alias may be served by a higher rung.
+    comparable = hit and not exchange.fault and not exchange.alias and plain.whole and ours.whole
     found = [] if hit else mixed_compare.differences(exchange, plain, plain_sent, ours, ours_sent)
     return Outcome(
         exchange=replace(exchange, body=b"", plain_body=b""),
@@ -154,7 +156,7 @@ def _outcome(
         charged_attempts=sum(request.sale is not None for request in ours_sent),
         told=all(request.told for request in ours_sent),
         usage_chunks=mixed_compare.usage_chunks(ours.body) if exchange.wish else 0,
-        same_meaning=mixed_compare.same_meaning(exchange, plain, ours) if hit and plain.whole and ours.whole else None,
+        same_meaning=mixed_compare.same_meaning(exchange, plain, ours) if comparable else None,
     )
 
 
