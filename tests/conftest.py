@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
 import pytest
+
+from tests.fakes.fault_rows import PROPERTY, Row
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "fault(row, title): a row of docs/reliability.md that this test shows")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -11,3 +20,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group("processes"))
+
+
+@pytest.fixture
+def row(request: pytest.FixtureRequest) -> Iterator[Row]:
+    """What this test's fault did to its load; `make faults` writes it down."""
+    seen = Row()
+    yield seen
+    request.node.user_properties.append((PROPERTY, vars(seen)))
+
+
+@pytest.fixture
+def full() -> bool:
+    """Whether this is `make faults`, which takes the time that the rows ask for; `make test` takes seconds."""
+    return os.environ.get("COSTWARD_FAULTS") == "full"

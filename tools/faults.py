@@ -26,7 +26,7 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.fakes.fault_rows import PROMISES, PROPERTY, Declared, declared  # noqa: E402  (below the path)
+from tests.fakes.fault_rows import PROMISES, PROPERTY, Declared, declared, files  # noqa: E402  (below the path)
 
 RESULTS = ROOT / "build" / "faults.json"
 DOCUMENT = ROOT / "docs" / "reliability.md"
@@ -97,7 +97,7 @@ def main() -> int:
 def _run(rows: Sequence[str]) -> int:
     os.environ["COSTWARD_FAULTS"] = "full"
     suite = Suite(rows)
-    status = pytest.main(["-q", "-p", "no:cacheprovider", str(ROOT / "tests" / "faults")], plugins=[suite])
+    status = pytest.main(["-q", "-p", "no:cacheprovider", *map(str, files())], plugins=[suite])
     kept = [result for result in _known() if Declared(result["row"], result["title"]) not in suite.results]
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps([*kept, *suite.results.values()], indent=2) + "\n")

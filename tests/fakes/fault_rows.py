@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+_CALL = "pytest.mark.fault"
 PROPERTY = "fault"
 """Under which a test's Row travels in its report."""
 
-FAULTS = Path(__file__).resolve().parents[1] / "faults"
+TESTS = Path(__file__).resolve().parents[1]
 
 PROMISES: Mapping[str, tuple[str, str]] = {
     "E1": ("P1", "no traffic is lost when the data plane dies"),
@@ -47,14 +48,19 @@ class Declared:
 
 
 def declared() -> list[Declared]:
-    """Every `@pytest.mark.fault(row, title)` of tests/faults, without importing them."""
-    found = {Declared(*_words(call)) for path in sorted(FAULTS.glob("test_*.py")) for call in _marks(path)}
+    """Every `@pytest.mark.fault(row, title)` of the tests, without importing them."""
+    found = {Declared(*_words(call)) for path in files() for call in _marks(path)}
     return sorted(found, key=lambda each: (list(PROMISES).index(each.row), each.title))
+
+
+def files() -> list[Path]:
+    """Those that have such a mark."""
+    return [path for path in sorted(TESTS.glob("*/test_*.py")) if _CALL in path.read_text()]
 
 
 def _marks(path: Path) -> Iterator[ast.Call]:
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.fault":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == _CALL:
             yield node
 
 

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from costward_cli.ports_free import free_port
 
+from tests.fakes.fault_rows import Row
 from tests.fakes.figures import keep
 from tests.fakes.load import Load
 from tests.fakes.running_stack import RunningStack, policy, running_stack, until
@@ -28,7 +29,8 @@ def worker_pids(stack: RunningStack) -> set[int]:
     return {child.pid for child in psutil.Process(supervisor).children()}
 
 
-async def test_all_workers_are_replaced_and_no_caller_notices() -> None:
+@pytest.mark.fault("E3", "both workers replaced under load, failing closed")
+async def test_all_workers_are_replaced_and_no_caller_notices(row: Row) -> None:
     async with running_stack(
         policy(), chunk_ms=20, workers=WORKERS, failure_mode_allow=False, admin_port=free_port()
     ) as stack:
@@ -53,6 +55,8 @@ async def test_all_workers_are_replaced_and_no_caller_notices() -> None:
             "undecided": sum(e.decision is None for e in load.exchanges),
             "incomplete": [vars(e) for e in load.exchanges if not e.whole],
         }
+        row.exchanges, row.failed = len(load.exchanges), sum(not exchange.whole for exchange in load.exchanges)
+        row.said = f"{figures['running']} running at that time, {figures['undecided']} passed undecided"
         keep("rolling", figures)
         assert figures["incomplete"] == []
         assert figures["undecided"] == 0
