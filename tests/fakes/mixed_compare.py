@@ -33,7 +33,8 @@ def differences(
     """What nobody declared; empty where all is well. `…_sent`: what reached the provider, and what it sent back."""
     if exchange.capped:
         return list(_refusal(ours, ours_sent))
-    found = [*_requests(exchange, plain_sent, ours_sent), *_responses(exchange, plain, ours)]
+    unseen = ours.header("x-costward-decision") is None
+    found = [*_requests(exchange, plain_sent, ours_sent, unseen), *_responses(exchange, plain, ours)]
     if ours_sent and ours.status == 200:
         found += _as_provider_sent(exchange, ours, ours_sent[-1])
     return found
@@ -46,7 +47,8 @@ def _refusal(ours: Seen, ours_sent: Sequence[Request]) -> Iterator[str]:
         yield "a refused request reached the provider"
 
 
-def _requests(exchange: Exchange, plain: Sequence[Request], ours: Sequence[Request]) -> Iterator[str]:
+def _requests(exchange: Exchange, plain: Sequence[Request], ours: Sequence[Request], unseen: bool) -> Iterator[str]:
+    """`unseen`: nobody may have been there to wish for the usage."""
     if len(ours) != len(plain) + exchange.again:
         yield f"the provider saw {len(ours)} requests, and {len(plain)} without us"
         return
@@ -56,7 +58,8 @@ def _requests(exchange: Exchange, plain: Sequence[Request], ours: Sequence[Reque
         yield from _headers("request", _kept(without_us.headers, _REQUEST_NAMES, _REQUEST_PREFIXES), with_us.headers)
         if any(name.startswith("x-costward-") for name, _ in with_us.headers):
             yield "a header of ours reached the provider"
-        if not is_wished(without_us.body, with_us.body, exchange.wish):
+        untouched = unseen and with_us.body == without_us.body
+        if not untouched and not is_wished(without_us.body, with_us.body, exchange.wish):
             yield f"the request's body: {_where(without_us.body, with_us.body)}"
 
 

@@ -24,7 +24,8 @@ def both(exchange: Exchange = WISHING) -> tuple[Seen, Request, Seen, Request]:
         script = answer(exchange.target, {}, body)
         headers = [("content-type", "application/json"), ("x-mixed", "1")]
         requests.append(Request(exchange.target, headers, body, sent=script.body))
-        seen.append(Seen(0.0, status=200, headers=list(script.headers), body=without_usage(script.body), whole=True))
+        told = [*script.headers, ("x-costward-decision", "pass")]
+        seen.append(Seen(0.0, status=200, headers=told, body=without_usage(script.body), whole=True))
     return seen[0], requests[0], seen[1], requests[1]
 
 
@@ -34,7 +35,7 @@ def found(plain: Seen, plain_sent: Request, ours: Seen, ours_sent: Request) -> l
 
 def test_what_is_declared_is_no_difference() -> None:
     plain, plain_sent, ours, ours_sent = both()
-    ours.headers += [("x-costward-decision", "pass"), ("date", "today")]
+    ours.headers.append(("date", "today"))
     assert plain.body != ours.body, "its usage is null in every chunk"
     assert found(plain, plain_sent, ours, ours_sent) == []
 
@@ -71,6 +72,13 @@ def test_another_status_end_or_number_of_requests_is_one() -> None:
     assert found(plain, plain_sent, replace(ours, status=500), ours_sent)
     assert found(plain, plain_sent, replace(ours, whole=False, problem="RemoteProtocolError"), ours_sent)
     assert differences(WISHING, plain, [plain_sent], ours, [ours_sent, ours_sent])
+
+
+def test_only_where_nobody_was_there_may_the_wish_be_missing() -> None:
+    plain, plain_sent, ours, ours_sent = both()
+    unwished = replace(ours_sent, body=plain_sent.body, sent=plain_sent.sent)
+    assert found(plain, plain_sent, replace(ours, body=plain.body), unwished)
+    assert found(plain, plain_sent, replace(plain, headers=plain.headers[:-1]), unwished) == []
 
 
 def test_a_request_differs_in_the_wish_alone() -> None:
