@@ -179,7 +179,9 @@ def _of_kills(run: MixedRun, records: _Records, kills: Kills) -> dict[str, Any]:
         "caught": kills.phases,
         "downSeconds": kills.down_s,
         "hurt": len(hurt),
+        "rewrittenDifferences": _counted(" ".join(d.split()[:3]) for outcome in hurt for d in outcome.differences),
         "usageChunksSeen": sum(bool(outcome.usage_chunks) for outcome in hurt),
+        "tornEvents": sum(outcome.torn and outcome.status == 200 for outcome in hurt),
         "unrecorded": _unrecorded(run.outcomes, records),
         "reservations": states,
     }

@@ -141,6 +141,12 @@ def usage_chunks(stream: bytes) -> int:
     return stream.count(b'"choices":[],')
 
 
+def is_torn(stream: bytes, sent: bytes) -> bool:
+    """Whether there is an event in it that the provider never sent: its beginning or its middle is missing."""
+    *events, _ = stream.split(b"\n\n")
+    return not set(events) <= set(sent.split(b"\n\n"))
+
+
 def _boundary(stream: bytes) -> int:
     """Where the last whole event ends."""
     return stream.rfind(b"\n\n") + 2 if b"\n\n" in stream else 0

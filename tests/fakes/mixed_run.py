@@ -45,9 +45,11 @@ class Outcome:
     ended: float
     billed: int
     """µ$."""
-    charged_attempts: int
     told: bool
     usage_chunks: int
+    """That were not asked for."""
+    torn: bool
+    """A stream with an event that the provider never sent."""
     same_meaning: bool | None = None
     """Of a hit: whether it says what the provider says, where that can be told."""
 
@@ -153,9 +155,9 @@ def _outcome(
         started=ours.started,
         ended=ours.ended,
         billed=sum(request.charged for request in ours_sent),
-        charged_attempts=sum(request.sale is not None for request in ours_sent),
         told=all(request.told for request in ours_sent),
         usage_chunks=mixed_compare.usage_chunks(ours.body) if exchange.wish else 0,
+        torn=bool(exchange.wish and ours_sent) and mixed_compare.is_torn(ours.body, ours_sent[-1].sent),
         same_meaning=mixed_compare.same_meaning(exchange, plain, ours) if comparable else None,
     )
 
