@@ -101,20 +101,22 @@ async def test_where_both_fail_the_failure_is_told_and_not_kept(name: str, stage
 
 
 @pytest.mark.fault("U1", "a stream that breaks after its first bytes")
-async def test_what_has_begun_is_not_asked_for_again(stage: Ours, row: Row, full: bool) -> None:
+async def test_what_has_begun_is_not_asked_for_again(stage: Ours, row: Row) -> None:
     begun = b"".join(events(3)[:2])
 
     async def breaks(asked: Asked) -> None:
         await asked.send(head(200, "content-type: text/event-stream", "transfer-encoding: chunked") + chunk(begun))
-        await asyncio.sleep(0.02)
+        # Longer than a crowd waits for us: a reset drops what is still on its way, and before the headers have gone on
+        # it is Envoy's 502.
+        await asyncio.sleep(0.5)
         asked.writer.transport.abort()
 
     stage.provider.answer = breaks
-    many = MANY if full else FEW
-    answers = await asyncio.gather(*(ask(stage, f"breaks {number}.", stream=True) for number in range(many)))
-    row.exchanges, row.failed = many, sum(answered.body != begun for answered in answers)
-    assert row.failed == 0, "bytes were lost or added"
-    assert {len(stage.provider.about(f"breaks {number}.")) for number in range(many)} == {1}
+    answers = await asyncio.gather(*(ask(stage, f"breaks {number}.", stream=True) for number in range(FEW)))
+    row.exchanges, row.failed = FEW, sum(answered.body != begun for answered in answers)
+    assert row.failed == 0, [(answered.status, answered.body) for answered in answers]
+    assert not any(answered.whole for answered in answers), "a broken stream looks whole"
+    assert {len(stage.provider.about(f"breaks {number}.")) for number in range(FEW)} == {1}
     stage.provider.answer = whole(completion())
     again = await ask(stage, "breaks 0.")
     assert again.headers["x-costward-decision"] in ("route", "pass"), "a part of an answer was served from the cache"
