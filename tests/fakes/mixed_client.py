@@ -62,7 +62,7 @@ class Line:
             self.writer.close()
 
 
-@dataclass
+@dataclass(eq=False)
 class Caller:
     """Asks one exchange after the other, on one connection as long as it lasts. `live` is what it waits for now."""
 

@@ -31,7 +31,7 @@ async def test_nothing_differs_and_everything_is_settled_once() -> None:
 async def test_a_hit_says_what_the_provider_says() -> None:
     async with mixed_run(cache="Enforce") as run:
         quiet = Flavour(aborted=0.1, failing=0, malformed=0.02, capped=0, aliases=0, repeats=True)
-        await run.play(traffic(2, range(150), quiet), CALLERS)
+        await run.play(traffic(2, range(100), quiet), CALLERS)
         found = await verdict(run)
         keep("mixed-hits", found.figures)
         assert found.problems == [], shown(found.problems)

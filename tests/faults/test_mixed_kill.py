@@ -23,7 +23,7 @@ SLOW = Flavour(slow=0.5, aliases=0)
 
 async def test_no_caller_notices_and_each_reservation_ends_once() -> None:
     async with mixed_run(lease_seconds=LEASE_S) as run:
-        kills = await play_with_kills(run, run.play(traffic(3, range(120), SLOW), 16), every_s=0, most=1)
+        kills = await play_with_kills(run, run.play(traffic(3, range(64), SLOW), 16), every_s=0, most=1)
         found = await verdict(run, kills, LEASE_S)
         keep("mixed-kill", found.figures)
         assert found.problems == [], shown(found.problems)
