@@ -77,7 +77,8 @@ class RecordsFile:
                 if version != RECORDS_SCHEMA.version:
                     raise self._foreign()
                 yield db
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            # The second where a damaged file puts bytes that are no text into SQLite's own words.
             mend = "check that the folder is readable; a damaged file is moved aside when the data plane starts again"
             raise CliError(f"{self._path} cannot be read: {error}", mend=mend) from error
 

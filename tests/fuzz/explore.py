@@ -159,7 +159,10 @@ def grow(target: Target, until: float, chosen: int = 0) -> tuple[int, Found | No
         tried += 1
         seeded = rng.choice(list(target.seeds))
         at = rng.randint(0, len(seeded))
-        slow = _slow(target.check, _Filled(seeded[:at], _unit(rng, seeded), seeded[at:]), until)
+        filled = _Filled(seeded[:at], _unit(rng, seeded), seeded[at:])
+        if wrong(target, filled(_FROM_BYTES)) is not None:
+            return tried, _smaller(target, filled(_FROM_BYTES))
+        slow = _slow(target.check, filled, until)
         if slow is not None:
             return tried, slow
     return tried, None
@@ -183,6 +186,7 @@ def _unit(rng: random.Random, seeded: bytes) -> bytes:
 
 
 def _slow(check: Callable[[bytes], None], made: Callable[[int], bytes], until: float) -> Found | None:
+    """`made` gives inputs that are read without failing."""
     size = _FROM_BYTES
     before = _seconds(check, made(size), 1)
     while size < _TO_BYTES and time.monotonic() < until:

@@ -65,9 +65,9 @@ def _comes_back(dialect: Dialect, reading: Reading) -> None:
             return
         rendered = dialect.render_answer(reading.storable, asked, "0123", 1_800_000_000)
         again = dialect.read_answer(rendered.body, streamed, asked)
-        assert again.text_seen == said, "the stored answer says something else"
         assert again.complete
         assert again.storable is not None, "a replayed answer is less than the provider's"
+        assert dialect.read_answer(again.storable, False, None).text_seen == said, "the replay says something else"
         assert rendered.content_type.startswith("text/event-stream" if streamed else "application/json")
 
 
@@ -81,7 +81,9 @@ def _asked(dialect: Dialect, streamed: bool) -> Asked | None:
 def _is_clean(event: bytes) -> bool:
     """An event that shows a choice flows on before its end, and what comes then is taken for a new one: that is right
     for one line of JSON, and for an event of anything else there is nothing to be right about."""
-    return b'"delta"' not in event or (event.startswith(b"data: {") and b"\n" not in event.strip(b"\r\n"))
+    return b'"delta"' not in event or (
+        event.startswith(b"data: {") and event.count(b"data:") == 1 and b"\n" not in event.strip(b"\r\n")
+    )
 
 
 def _flows_alike(dialect: Dialect, body: bytes) -> None:

@@ -48,7 +48,11 @@ def _counted(dialect: Dialect, asked: Asked) -> None:
 
 def _hashed(dialect: Dialect, asked: Asked) -> None:
     context, opening = dialect.context(asked), dialect.opening(asked)
-    backwards = json.dumps(_backwards(asked.document)).encode()
+    try:
+        backwards = json.dumps(_backwards(asked.document), allow_nan=False).encode()
+    except ValueError:
+        # 1e999 is read as infinity, which JSON cannot say again.
+        return
     again = dialect.read_request(backwards, None if asked.pinned != "model-in-path" else asked.model)
     assert (dialect.context(again), dialect.opening(again)) == (context, opening), "the order of members tells"
     assert again.last_user_text == asked.last_user_text
