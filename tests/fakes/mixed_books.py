@@ -50,7 +50,8 @@ class Verdict:
 
 async def verdict(run: MixedRun, kills: Kills | None = None, lease_s: float = 0) -> Verdict:
     """Waits for the books to be closed: with kills, for the leases of what died."""
-    records = await run.settled(sum(map(_owed, run.outcomes)) if kills is None else 0, lease_s + 15)
+    owed = {outcome.exchange.task for outcome in run.outcomes if kills is None and _owed(outcome)}
+    records = await run.settled(owed, lease_s + 15)
     through = await run.stack.stack.let_through()
     problems = [*_differences(run.outcomes, records, kills or Kills()), *_once(run.outcomes, records)]
     if kills is None:
@@ -60,8 +61,8 @@ async def verdict(run: MixedRun, kills: Kills | None = None, lease_s: float = 0)
     return Verdict(_figures(run, records, kills, through), problems)
 
 
-def _owed(outcome: Outcome) -> int:
-    """Records that it must have. One that was given up within its request may never have reached us."""
+def _owed(outcome: Outcome) -> bool:
+    """Whether it must have a record. One that was given up within its request may never have reached us."""
     return outcome.exchange.abort is None or outcome.exchange.abort.where not in ("head", "body")
 
 
