@@ -57,6 +57,7 @@ GUARDS: Mapping[str, str] = {
 }
 
 WARNINGS: Mapping[str, str] = {
+    "unaccounted": "its answer could not be read after all: charged as if it had been cut short",
     "usage-estimated": "the provider did not say how many tokens it used: they were counted here",
     "price-unknown": "the model is not in the price list: it is priced as the dearest of its family",
     "ledger-unavailable": "the ledger could not be asked: caps were not checked",

@@ -65,14 +65,19 @@ def close(state: State, at: float) -> Step:
             return Finished(), (Write(recording.answered(state.case, state.status, state.entry, at)),)
 
 
-def _end_unanswered(case: Case, at: float) -> Step:
+def given_up(case: Case, at: float) -> tuple[Effect, ...]:
+    """The end of an exchange whose answer cannot be read after all: charged as one that a crash cut short."""
+    return _end_unanswered(case.warned("unaccounted"), at, "error")[1]
+
+
+def _end_unanswered(case: Case, at: float, end: End = "aborted") -> Step:
     """The caller left before the response began: the provider has the input and may go on working."""
     usage = Usage(input=case.tokens, estimated=True)
     case = case.warned("usage-estimated")
     record = record_of(
         case,
         at,
-        end="aborted",
+        end=end,
         usage=usage,
         cost=case.seen,
         baseline=_baseline(case, usage, case.seen),
