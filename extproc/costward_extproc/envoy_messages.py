@@ -131,9 +131,9 @@ def reply_of(effect: ReadOn | GoUpstream | Answer | PassHeaders | PassChunk) -> 
     """A serialised ProcessingResponse."""
     match effect:
         case ReadOn(remove):
-            return _read_on(remove)
+            return _read(remove)
         case GoUpstream("headers", _, remove):
-            return _read_on(remove, answer_only=True)
+            return _read(remove, answer_only=True)
         case GoUpstream(_, body, _, (), "", ""):
             return _go_upstream(body)
         case GoUpstream(_, body, _, add, ticket, verdict):
@@ -149,8 +149,14 @@ def reply_of(effect: ReadOn | GoUpstream | Answer | PassHeaders | PassChunk) -> 
             return _answer(effect)
 
 
+def _read(remove: tuple[str, ...], answer_only: bool = False) -> bytes:
+    # Names are the caller's: only what is shorter than twice all our controls is remembered.
+    build = _read_on if sum(map(len, remove)) <= 256 else _read_on.__wrapped__
+    return build(remove, answer_only)
+
+
 @lru_cache(maxsize=256)
-def _read_on(remove: tuple[str, ...], answer_only: bool = False) -> bytes:
+def _read_on(remove: tuple[str, ...], answer_only: bool) -> bytes:
     common = CommonResponse(header_mutation=HeaderMutation(remove_headers=remove))
     mode = _READ_ANSWER if answer_only else _READ_ALL
     return _bytes(ProcessingResponse(request_headers=HeadersResponse(response=common), mode_override=mode))

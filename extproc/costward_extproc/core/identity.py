@@ -42,10 +42,16 @@ class Caller:
 
 
 _CREDENTIAL = re.compile(
-    r"authorization|cookie|credential|secret|signature|token|key$|^openai-|^anthropic-.*-id$|-account$|-tenant$"
+    r"authorization|cookie|credential|secret|signature|token|key$|^openai-|^anthropic-.*-id$"
+    r"|-(account|tenant|org|organization|project|workspace)(-id)?$|user-project$|^(x-portkey|helicone|x-litellm|cf-aig)-"
 )
 """Names of headers by which a provider or a gateway before it may decide who is asking, or for which account. We
 cannot know at which it looks: all count, and a name too many only costs a hit."""
+
+
+_LONGEST_KEPT = 256
+"""Characters of a header's name that is remembered: real ones are shorter, and a caller must not fill our memory. A
+longer one counts as a credential."""
 
 
 def governing(snapshot: Snapshot, workload: Workload) -> Policy | None:
@@ -74,7 +80,7 @@ def identify(headers: Headers, workload: Workload, policy: Policy, key: bytes) -
 
 
 def _credential(headers: Headers, key: bytes) -> str:
-    named = sorted(filter(_is_credential, headers))
+    named = sorted(name for name in headers if len(name) > _LONGEST_KEPT or _is_credential(name))
     return digest(key, "credential", *(part for name in named for part in (name, headers[name])))
 
 

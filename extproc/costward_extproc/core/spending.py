@@ -25,6 +25,10 @@ BYTES_PER_STREAMED_TOKEN = 200
 COUNTED_CHARACTERS = 256 * 1024
 """Text is counted exactly up to here (about 2 ms), and beyond it by the rate of what was counted."""
 
+_LONGEST_NAME = 256
+"""Characters of a model's name that tell it apart: as many as the price list looks at. The names are remembered, and a
+caller must not fill our memory."""
+
 _ANY_MODEL = ""
 """Asks the price list for its ceiling over all models."""
 
@@ -86,7 +90,7 @@ def output_key(case: Case) -> str:
     """Whose typical output this is: the policy's requests for one model name. The name is the caller's text, so it
     goes in as a digest."""
     model = case.asked.model if case.asked else "unreadable"
-    return _output_key(case.means.digest_key, case.policy.ref, model)
+    return _output_key(case.means.digest_key, case.policy.ref, model[:_LONGEST_NAME])
 
 
 @lru_cache(maxsize=1_024)

@@ -80,6 +80,17 @@ def test_a_hit_never_crosses_policies_or_their_epochs() -> None:
         {"x-api-key": "k"},
         {"openai-organization": "org-2"},
         {"openai-project": "proj-2"},
+        {"x-tenant-id": "t"},
+        {"x-account": "a"},
+        {"x-org-id": "o"},
+        {"x-workspace-id": "w"},
+        {"x-goog-user-project": "p"},
+        {"x-portkey-config": "c"},
+        {"x-portkey-provider": "p"},
+        {"helicone-target-url": "https://b.example"},
+        {"x-litellm-tags": "b"},
+        {"cf-aig-metadata": "{}"},
+        {"x-" + "a" * 300: "too long to be looked at"},
     ],
 )
 def test_a_hit_never_crosses_credentials(other: dict[str, str]) -> None:
