@@ -2,7 +2,7 @@
 
 Neither the number of exchanges in flight nor the event loop's lag tells: gRPC hands us one new call in each turn of the
 loop, so under a thousand callers turns stay short, few exchanges are open, and each has waited a second unseen
-(measured: loop lag 4 ms, wait 1.0 s). What tells is how long ago the proxy got the request, which it says with each.
+(measured: loop lag 4 ms, wait 1.0 s). What tells is how long ago the proxy turned to us, which it says with each.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from costward_extproc.core.relief import Relief
 
 STARTED = "x-costward-started"
-"""Call metadata: when the proxy got the request's headers, in Unix seconds with six decimals."""
+"""Call metadata: when the proxy had the request's headers and turned to us, in Unix seconds with six decimals."""
 
 STREAK = 16
 """So many exchanges in a row must have waited: a few may meet a busy moment of the machine."""

@@ -57,7 +57,7 @@ def test_only_a_later_attempt_is_told_to_the_data_plane() -> None:
 
 def test_what_was_waited_for_the_provider_is_not_told_as_waited_for_us() -> None:
     _, processor = on_match(chain()[0])
-    assert "START_TIME" not in json.dumps(processor)
+    assert "x-costward-started" not in json.dumps(processor)
 
 
 def test_only_a_failing_answer_runs_the_script() -> None:

@@ -53,8 +53,10 @@ content-type, x-should-retry, retry-after, age and cache-status. Some names are 
 of more than 100 instructions."""
 
 
-_STARTED = ("x-costward-started", "%START_TIME(%s.%6f)%")
-"""How long an exchange has waited for the data plane is seen from outside alone; it sheds work by it."""
+_STARTED = ("x-costward-started", "%EMIT_TIME(%s.%6f)%")
+"""How long an exchange has waited for the data plane is seen from outside alone; it sheds work by it. The time at which
+the proxy turns to us, not START_TIME: that is the first byte of the request, so callers who send their headers slowly
+would look like a queue, and a queue goes around caps."""
 
 
 def ext_proc_filter(spec: EnvoySpec, digest: str) -> HttpFilter:
