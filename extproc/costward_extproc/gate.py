@@ -83,8 +83,11 @@ class Gate:
         return max([level.relief for level in self._levels if level.holds(waited, now)], default=Relief.NONE)
 
 
-def started_at(metadata: Iterable[tuple[str, str | bytes]]) -> float | None:
-    """Unix seconds; None where the proxy does not tell, as an older wiring's."""
+def started_at(metadata: Iterable[tuple[str, str | bytes]], peer: str) -> float | None:
+    """Unix seconds; None where the proxy does not tell, as an older wiring's, or where it is on another machine: what
+    two clocks differ by would be a wait that never ends, for every exchange."""
+    if not peer.startswith("unix"):
+        return None
     for name, value in metadata:
         if name == STARTED:
             try:

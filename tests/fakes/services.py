@@ -109,10 +109,15 @@ class FakeContext:
     hang_up_on: str = ""
     started: float | None = None
     """When Envoy says that it got the request; None: it says nothing."""
+    hop: str = "unix:"
+    """As gRPC names the peer."""
     replies: list[Any] = field(default_factory=list)
 
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
         return () if self.started is None else ((STARTED, f"{self.started:.6f}"),)
+
+    def peer(self) -> str:
+        return self.hop
 
     async def read(self) -> Any:
         return self.messages.pop(0) if self.messages else grpc.aio.EOF

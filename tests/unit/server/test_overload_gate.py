@@ -81,4 +81,9 @@ def test_no_more_are_decided_at_once_than_the_bound() -> None:
     ],
 )
 def test_the_proxy_tells_when_it_got_the_request(metadata: tuple[tuple[str, str], ...], started: float | None) -> None:
-    assert started_at(metadata) == started
+    assert started_at(metadata, "unix:") == started
+
+
+@pytest.mark.parametrize("peer", ["ipv4:10.0.0.7:41234", "ipv6:%5B::1%5D:41234"])
+def test_another_machines_clock_is_not_compared_with_ours(peer: str) -> None:
+    assert started_at(((STARTED, "1763920000.123456"),), peer) is None
