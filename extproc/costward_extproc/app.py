@@ -9,7 +9,6 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
 from subprocess import Popen
@@ -39,6 +38,7 @@ from costward_extproc.server import Processor, add_to
 from costward_extproc.services import Services
 from costward_extproc.settings import Settings
 from costward_extproc.sockets import admin_socket, bound_socket, last_metrics, worker_socket
+from costward_extproc.threads import Threads
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +50,6 @@ _KEY_BYTES = 32
 
 _KEEPER_PAUSE_S = 1.0
 """Before a keeper that failed begins anew: one that fails at once must not burn a core."""
-
-_THREADS = 2
-"""Threads for large bodies: as many as small machines have cores; more would only fight over the interpreter."""
 
 
 async def run(settings: Settings, catalogue: Popen[str] | None = None, compiler: Popen[bytes] | None = None) -> None:
@@ -119,7 +116,7 @@ async def _services(
     for name, database in (("ledger", ledger.database), ("cache", cache.database), ("records", records.database)):
         if database.moved_aside is not None:
             telemetry.degraded(f"{name}-moved-aside")
-    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="step")
+    threads = Threads()
     stack.callback(threads.shutdown)
     tokens = SplintrTokens()
     embedder = await model

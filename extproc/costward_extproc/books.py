@@ -59,7 +59,7 @@ class Books:
 
     async def _close_on_thread(self, state: State, closed: Closed) -> None:
         loop = asyncio.get_running_loop()
-        self._queue(await loop.run_in_executor(self._services.threads, _effects, state, closed))
+        self._queue(await loop.run_in_executor(self._services.threads.books, _effects, state, closed))
 
     def _queue(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
+from dataclasses import replace
 from typing import assert_never
 
 import grpc
@@ -17,13 +19,14 @@ from costward_extproc.books import BACKGROUND, Books, queue
 from costward_extproc.cache.entries import Entry
 from costward_extproc.core import exchange
 from costward_extproc.core.events import (
+    Broken,
     Done,
     Effect,
     Embed,
-    Event,
     Failure,
     FindExact,
     FindNear,
+    Given,
     LetGo,
     Operation,
     Raise,
@@ -34,7 +37,7 @@ from costward_extproc.core.events import (
     Stand,
 )
 from costward_extproc.core.relief import Relief
-from costward_extproc.core.states import Finished, State
+from costward_extproc.core.states import Finished, State, Step
 from costward_extproc.eager import Started
 from costward_extproc.envoy_messages import event_of, reply_of
 from costward_extproc.errors import PortFailure
@@ -123,13 +126,13 @@ class Conversation:
         ended = getattr(self.state, "ended", False)
         return self._let_go or ended or isinstance(self.state, Finished)
 
-    async def _handle(self, event: Event) -> None:
+    async def _handle(self, event: Given) -> None:
         self.bytes_seen += len(getattr(event, "chunk", b""))
         if isinstance(event, RequestBody):
-            effects = await self._step(event, self.bytes_seen)
+            effects = await self._read(event)
         else:
             # Response chunks are only handed on and kept: the same few microseconds whatever their size.
-            self.state, effects = exchange.step(self.state, event)
+            self.state, effects = _stepped(self.state, event)
         # Counted from here: a body that was slow to arrive, or is long to read, must not find the caps out of reach.
         now = asyncio.get_running_loop().time()
         self._optional_until = now + OPTIONAL_SHARE * self._services.deadline_s
@@ -137,13 +140,28 @@ class Conversation:
             operations = await self._perform(effects)
             effects = await self._results(operations) if operations else ()
 
-    async def _step(self, event: Event, weight: int) -> tuple[Effect, ...]:
+    async def _read(self, event: RequestBody) -> tuple[Effect, ...]:
+        """A body's step: where too much waits to be read already, the machine is told not to."""
+        if (size := len(event.chunk)) <= OFF_LOOP_BYTES:
+            step = _stepped(self.state, event)
+        else:
+            with self._services.threads.lane(size).place(size) as thread:
+                if thread is None:
+                    # Nor is anything of it dealt with later: its next steps wait for no thread.
+                    self.bytes_seen -= size
+                    step = exchange.step(self.state, replace(event, is_unread=True))
+                else:
+                    step = await asyncio.get_running_loop().run_in_executor(thread, exchange.step, self.state, event)
+        self.state, effects = step
+        return effects
+
+    async def _step(self, event: Given, weight: int) -> tuple[Effect, ...]:
         """A step that may be long, by the bytes it has to deal with: then on a thread."""
         if weight > OFF_LOOP_BYTES:
-            loop = asyncio.get_running_loop()
-            step = await loop.run_in_executor(self._services.threads, exchange.step, self.state, event)
+            results = self._services.threads.results
+            step = await asyncio.get_running_loop().run_in_executor(results, exchange.step, self.state, event)
         else:
-            step = exchange.step(self.state, event)
+            step = _stepped(self.state, event)
         self.state, effects = step
         return effects
 
@@ -221,6 +239,17 @@ class Conversation:
                 return await services.ledger.raise_to(operation.reservation)
             case _:
                 assert_never(operation)
+
+
+def _stepped(state: State, event: Given) -> Step:
+    """A step that raises must not end the call: Envoy would let the request pass by every cap, and nobody would know."""
+    try:
+        return exchange.step(state, event)
+    except Exception as error:
+        # Without its text, which may quote what a caller wrote.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        log.error("a step failed: %s at %s:%s", type(error).__name__, place.filename, place.lineno)
+        return exchange.step(state, Broken(event))
 
 
 def _weight(value: Result) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from costward_extproc import ports
 from costward_extproc.core.identity import Workload
 from costward_extproc.core.means import Means
 from costward_extproc.gate import Gate
+from costward_extproc.threads import Threads
 
 OFF_LOOP_BYTES = 8 * 1024
 """Bytes of request, answer or entry that take about 200 µs to read or write, the longest that may run on the event
@@ -29,7 +29,7 @@ class Services:
     workload: Workload
     clock: Callable[[], float]
     new_id: Callable[[], str]
-    threads: Executor
+    threads: Threads
     gate: Gate
     deadline_s: float
     """P3: what the request's operations may take together, under any fault."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +16,7 @@ from costward_extproc.core.record import Record
 from costward_extproc.errors import PortFailure
 from costward_extproc.gate import STARTED, Gate
 from costward_extproc.services import Services
+from costward_extproc.threads import Threads
 from envoy.service.ext_proc.v3 import external_processor_pb2 as ep
 
 from tests.fakes.world import WORKLOAD, World
@@ -94,7 +94,7 @@ def services(
         workload=WORKLOAD,
         clock=lambda: world.now,
         new_id=lambda: f"id{next(ids)}",
-        threads=ThreadPoolExecutor(1),
+        threads=Threads(),
         gate=gate or Gate(deadline_s),
         deadline_s=deadline_s,
     )

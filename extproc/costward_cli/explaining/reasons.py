@@ -15,6 +15,7 @@ _FIXED: Mapping[str, str] = {
     "cache-miss-no-cache": "the caller asked for a fresh answer",
     "cache-miss-long-text": "the cache has no answer to the same words, and the text is too long to compare by meaning",
     "body-too-large": "its body is larger than what is read",
+    "unreadable-overloaded": "too many large bodies waited to be read, so it was held to its caps by its size alone",
     "no-body": "its body never came",
     "unpriced-endpoint": "no codec reads this endpoint, so it cannot be priced",
     "free-endpoint": "providers charge nothing for this endpoint",
@@ -22,6 +23,7 @@ _FIXED: Mapping[str, str] = {
     "fallback": "the provider failed on the rung that was chosen, and the policy names another for that",
     "as-sent": "the provider refused the request as Costward had changed it",
     "left-undecided": "the caller left before anything was decided",
+    "undecided-error": "a fault of Costward's own kept it from a decision",
     "ledger-unavailable": "nobody could say where the caller's caps stand, and its plan does not go on unchecked",
 }
 
@@ -58,6 +60,7 @@ GUARDS: Mapping[str, str] = {
 
 WARNINGS: Mapping[str, str] = {
     "unaccounted": "its answer could not be read after all: charged as if it had been cut short",
+    "undecided-error": "a fault of Costward's own kept it from a decision: it went on or was refused unchecked",
     "usage-estimated": "the provider did not say how many tokens it used: they were counted here",
     "price-unknown": "the model is not in the price list: it is priced as the dearest of its family",
     "ledger-unavailable": "the ledger could not be asked: caps were not checked",

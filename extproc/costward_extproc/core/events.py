@@ -37,6 +37,8 @@ class RequestBody:
     at: float
     chunk: bytes
     end: bool
+    is_unread: bool = False
+    """There is no time to read it: too much waits already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,17 @@ class Done:
     value: Result
 
 
-Event: TypeAlias = RequestHeaders | RequestBody | ResponseHeaders | ResponseBody | Closed | Done
+Given: TypeAlias = RequestHeaders | RequestBody | ResponseHeaders | ResponseBody | Closed | Done
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A step with `event` raised: a defect of ours. What waits for an answer still gets one."""
+
+    event: Given
+
+
+Event: TypeAlias = Given | Broken
 
 
 # Effects that answer Envoy. Each message gets exactly one of them (ref: ext_proc.proto, failure_mode_allow).

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from costward_contract.snapshot import Snapshot
 
-from costward_extproc.core import endpoints, model_list, overload, request, response, second_attempt, settling
+from costward_extproc.core import broken, endpoints, model_list, overload, request, response, second_attempt, settling
 from costward_extproc.core.case import Frame
 from costward_extproc.core.events import (
+    Broken,
     Closed,
     Done,
     Event,
@@ -69,6 +70,8 @@ def step(state: State, event: Event) -> Step:
             return _on_response_body(state, event)
         case Closed():
             return settling.close(state, event.at)
+        case Broken():
+            return broken.answer(state, event.event)
 
 
 def _on_headers(state: State, event: RequestHeaders) -> Step:
@@ -106,6 +109,8 @@ def _on_body(state: State, event: RequestBody) -> Step:
     chunks = (*state.chunks, event.chunk)
     if not event.end:
         return Receiving(state.frame, chunks), ()
+    if event.is_unread:
+        return request.consult_in_passing(state.frame, sum(map(len, chunks)), event.at)
     return request.consult(state.frame, b"".join(chunks), event.at)
 
 

@@ -61,6 +61,12 @@ def consult_unread(frame: Frame, length: int, at: float) -> Step:
     return _ask(_unreadable(frame, reason, length).but(by_headers=True), at)
 
 
+def consult_in_passing(frame: Frame, size: int, at: float) -> Step:
+    """A request whose body came and is not read, because too many bytes wait to be: it passes as it is, and is held to
+    its caps by its size. Unmetered it would let a burst of large bodies around them."""
+    return _ask(_unreadable(frame, OVERLOADED, size).warned(OVERLOADED), at)
+
+
 def _ask(case: Case, at: float) -> Step:
     slot, note = lookup.slot_of(case)
     if case.frame.relief:

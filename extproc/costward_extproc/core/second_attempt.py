@@ -50,7 +50,7 @@ def on_headers(state: Arriving, event: RequestHeaders) -> Step:
 def on_body(state: Retrying, event: RequestBody) -> Step:
     name = chosen(state.ticket, state.failed)
     turn = state.ticket.second.turn(name)
-    body = _body(state, turn, event.chunk) if turn is not None else None
+    body = _body(state, turn, event) if turn is not None else None
     if turn is None or body is None:
         return Finished(), (GoUpstream("body", verdict=Verdict("same", state.failed).text()),)
     going = Raising(state.case, state.ticket, Verdict(name, state.failed), body)
@@ -86,12 +86,15 @@ def _refuse(state: Raising, case: Case, answer: Answer) -> Step:
     return Finished(), (Answer(answer.status, answer.headers, answer.body, answer.reason, verdict.text()),)
 
 
-def _body(state: Retrying, turn: Turn, sent: bytes) -> bytes | None:
-    """None where this is not the body that the ticket was written for."""
+def _body(state: Retrying, turn: Turn, event: RequestBody) -> bytes | None:
+    """None where this is not the body that the ticket was written for, or there is no time to read it."""
+    sent = event.chunk
     if len(sent) != state.ticket.size:
         return None
     if turn.splices:
         return spliced(sent, turn.splices)
+    if event.is_unread:
+        return None
     return _renamed(state.case.frame.dialect, state.case.policy, turn.model, sent)
 
 
