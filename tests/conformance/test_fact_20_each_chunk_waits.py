@@ -59,8 +59,9 @@ async def test_ours_is_not_felt(ours: Ours, provider: RawProvider, user: str) ->
     provider.answer = stamped = Stamped()
     asks_itself = {"include_usage": True}
     answered = await ours.ask("hello", user=user, stream=True, stream_options=asks_itself)
-    # The median: on a busy machine single chunks wait for a core.
-    assert statistics.median(stamped.delays(answered)) < 0.01
+    # The median, as on a busy machine single chunks wait for a core. Work before the reply makes it fall behind by
+    # PAUSE_S with each chunk, as below.
+    assert statistics.median(stamped.delays(answered)) < WORDS / 4 * PAUSE_S
 
 
 async def test_naive_work_before_the_reply_delays_each_chunk(lab: Lab, provider: RawProvider, user: str) -> None:

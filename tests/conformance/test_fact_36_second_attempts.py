@@ -135,7 +135,7 @@ async def test_without_the_data_plane_the_second_attempt_is_the_first_again() ->
         took = asyncio.get_running_loop().time() - began
     assert response.status_code == 200
     assert [attempt.body for attempt in lab.provider.tries] == [FIRST, FIRST]
-    assert took < 2
+    assert took < 10, "it waits for more than a time-out"
 
 
 def chain(bootstrap: dict[str, Any]) -> list[dict[str, Any]]:

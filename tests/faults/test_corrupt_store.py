@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from costward_contract.snapshot import Cap, MicroUSD
 from costward_extproc.adapters.sqlite_cache import SqliteCache
-from costward_extproc.adapters.sqlite_file import CHECK_S, is_damaged
+from costward_extproc.adapters.sqlite_file import is_damaged
 from costward_extproc.adapters.sqlite_ledger import SqliteLedger
 from costward_extproc.cache.entries import Entry, Vector
 from costward_extproc.core.ledger import Charge, Granted, Reservation, Settlement
@@ -97,11 +97,11 @@ async def test_a_second_damage_does_not_overwrite_the_first(tmp_path: Path) -> N
 async def test_a_large_file_is_looked_at_for_a_moment_only(tmp_path: Path) -> None:
     path = tmp_path / "cache.sqlite"
     await filled(path)
-    slow = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 40000000) SELECT max(x) FROM n"
+    slow = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 4000000000) SELECT max(x) FROM n"
     with sqlite3.connect(path) as db:
         begun = time.monotonic()
         assert not is_damaged(db, f"SELECT 'not ok' FROM ({slow})")
-        assert time.monotonic() - begun < 10 * CHECK_S
+        assert time.monotonic() - begun < 20, "it takes minutes to the end"
         assert is_damaged(db, "SELECT 'not ok'")
         assert not is_damaged(db)
     db.close()

@@ -49,7 +49,7 @@ async def test_no_caller_fails_and_the_worker_comes_back() -> None:
         keep("restart-worker", figures)
         assert figures["incomplete"] == [], figures
         undecided = sum(e.decision is None for e in load.exchanges)
-        assert undecided < len(load.exchanges) / 4, "the other one decided meanwhile"
+        assert undecided < len(load.exchanges) / 2, "the other one decided meanwhile"
         assert await stack.metric("costward_worker_restarts_total", worker="0") == 1
         assert await stack.metric("costward_worker_restarts_total", worker="1") == 0
         assert await stack.metric("costward_workers_serving") == 2

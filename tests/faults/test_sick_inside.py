@@ -26,7 +26,7 @@ POLICY = policy(semantic="0.90")
 DEADLINE_S = 0.2
 MESSAGE_TIMEOUT_S = 1.0
 WARM = {"role": "user", "content": "repeat 1 words"}
-SLACK_S = 0.5
+SLACK_S = 5.0
 """What the provider, the client and a busy machine take besides."""
 MANY = 40
 

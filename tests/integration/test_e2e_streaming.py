@@ -54,8 +54,8 @@ async def test_events_arrive_as_they_are_sent(stack: RunningStack) -> None:
     gaps = [after.at - before.at for before, after in itertools.pairwise(arrived)]
     assert len(arrived) == 1 + WORDS + 1 + 1
     assert arrived[-1].at - arrived[0].at > 0.8 * WORDS * CHUNK_S
-    # A proxy that collected them would deliver most at once; a busy machine lets a few fall together.
-    assert sum(gap > CHUNK_S / 3 for gap in gaps) > 0.7 * WORDS
+    # A proxy that collected them would deliver most at once; a busy machine lets some fall together.
+    assert sum(gap > CHUNK_S / 3 for gap in gaps) > WORDS / 3
 
 
 async def test_the_usage_chunk_that_only_we_asked_for_is_taken_out(stack: RunningStack) -> None:

@@ -136,7 +136,7 @@ async def test_a_stalled_disk_drops_rows_not_lines_and_delays_nobody(records: Sq
         start = time.perf_counter()
         records.write(replace(RECORD, id=f"{n}"))
         slowest = max(slowest, time.perf_counter() - start)
-    assert slowest < 2, "a writer that waited for the stall would have waited for ever"
+    assert slowest < 20, "a writer that waited for the stall would have waited for ever"
     lock.execute("ROLLBACK")
     lock.close()
     assert records.dropped_rows >= 500
@@ -155,7 +155,7 @@ def test_a_stalled_log_drops_lines_and_delays_nobody() -> None:
                 start = time.perf_counter()
                 lines.write(f"{n} " + "x" * 100_000)
                 slowest = max(slowest, time.perf_counter() - start)
-            assert slowest < 2, "a writer that waited for the stall would have waited for ever"
+            assert slowest < 20, "a writer that waited for the stall would have waited for ever"
             assert lines.dropped >= 150
             rest = pool.submit(reader.readlines)
             lines.close()

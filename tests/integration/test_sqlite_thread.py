@@ -85,7 +85,7 @@ async def test_reading_needs_no_write_lock(db: Database) -> None:
     other = sqlite3.connect(db.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
-        assert await asyncio.wait_for(db.read(rows), 0.5) == [1]
+        assert await asyncio.wait_for(db.read(rows), 10) == [1]
         with pytest.raises(StoreFailure, match=r"^busy$"):
             await db.run(insert(2))
     finally:
@@ -104,7 +104,7 @@ async def test_a_cancelled_caller_does_not_stop_its_job(db: Database) -> None:
     gone.cancel()
     hold.set()
     await blocker
-    assert await asyncio.wait_for(stays, 1) == 8
+    assert await asyncio.wait_for(stays, 10) == 8
     with pytest.raises(asyncio.CancelledError):
         await gone
     assert await db.read(rows) == [7, 8]

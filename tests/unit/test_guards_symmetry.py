@@ -43,4 +43,5 @@ def test_no_text_takes_long(unit: str) -> None:
     began = time.process_time()
     veto(text, f"{text[:-1]}x")
     is_time_sensitive(text)
-    assert time.process_time() - began < 0.5
+    # Hundredths of a second; what backtracks over such a text takes minutes.
+    assert time.process_time() - began < 5

@@ -41,5 +41,6 @@ async def test_it_costs_its_share_of_the_deadline_at_most(operation: str) -> Non
     world = _world()
     replies, took = await _replies(world, {operation: 60.0})
     assert replies[1] == "request_body"
-    assert took < OPTIONAL_SHARE * DEADLINE_S + 0.1
+    # Of the minute that it would hang.
+    assert took < OPTIONAL_SHARE * DEADLINE_S + 10
     assert world.records[0].reserved > 0
