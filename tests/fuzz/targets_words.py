@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from costward_extproc.cache.guards import is_time_sensitive, veto
 from costward_extproc.cache.normalise import normalise
-from costward_extproc.dialects.volatile import lasting
+from costward_extproc.dialects.volatile import undated
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -101,10 +101,10 @@ def check_guards(data: bytes) -> None:
 
 def check_volatile(data: bytes) -> None:
     text = text_of(data)
-    kept = lasting(text, None)
+    kept = undated(text)
     assert isinstance(kept, str)
     assert len(kept) <= len(text)
-    assert lasting([{"type": "text", "text": text}, text], None)[0]["text"] == kept
+    assert undated([{"type": "text", "text": text}, text])[0]["text"] == kept
 
 
 TARGETS = (

@@ -68,11 +68,11 @@ class AnthropicMessages:
         if document.get("tools"):
             document["tools"] = anthropic_messages_request.unmarked_list(document["tools"])
         if "system" in document:
-            document["system"] = anthropic_messages_request.lasting(document["system"], asked.last_user_text)
+            document["system"] = anthropic_messages_request.lasting(document["system"])
         return reading.dump(document).encode()
 
     def opening(self, asked: Asked) -> bytes:
-        opening: list[Any] = [anthropic_messages_request.lasting(asked.document.get("system"), None)]
+        opening: list[Any] = [anthropic_messages_request.undated(asked.document.get("system"))]
         for message in asked.document["messages"]:
             opening.append(anthropic_messages_request.unmarked(message))
             if message.get("role") == "user":

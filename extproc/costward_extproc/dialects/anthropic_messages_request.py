@@ -77,9 +77,14 @@ def unmarked_list(holders: Any) -> Any:
     return [unmarked(holder) for holder in holders] if isinstance(holders, list) else holders
 
 
-def lasting(system: Any, question: str | None) -> Any:
-    """A system prompt without cache marks and volatile lines."""
-    return volatile.lasting(unmarked_list(system), question)
+def lasting(system: Any) -> Any:
+    """A system prompt without cache marks and the lines that change no answer."""
+    return volatile.lasting(unmarked_list(system))
+
+
+def undated(system: Any) -> Any:
+    """The same without the day either."""
+    return volatile.undated(unmarked_list(system))
 
 
 def caller(metadata: object) -> tuple[str | None, str | None]:

@@ -7,7 +7,7 @@ Source of the format: the OpenAI API reference and its OpenAPI document, `Create
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from costward_extproc.core import sse
@@ -81,14 +81,14 @@ class OpenAIChat:
     def context(self, asked: Asked) -> bytes:
         document = {name: value for name, value in asked.document.items() if name not in _NOT_CONTEXT}
         *earlier, last = document["messages"]
-        earlier = [_lasting(message, asked.last_user_text) for message in earlier]
+        earlier = [_without_lines(message, volatile.lasting) for message in earlier]
         document["messages"] = [*earlier, _without_text(last)]
         return reading.dump(document).encode()
 
     def opening(self, asked: Asked) -> bytes:
         opening = []
         for message in asked.document["messages"]:
-            opening.append(_lasting(message, None))
+            opening.append(_without_lines(message, volatile.undated))
             if message.get("role") == "user":
                 break
         return reading.dump(opening).encode()
@@ -141,10 +141,10 @@ def _last_user_text(messages: Sequence[Mapping[str, Any]]) -> str | None:
     return texts[0]["text"] or None
 
 
-def _lasting(message: Mapping[str, Any], question: str | None) -> Mapping[str, Any]:
+def _without_lines(message: Mapping[str, Any], take_out: Callable[[Any], Any]) -> Mapping[str, Any]:
     if message.get("role") not in ("system", "developer"):
         return message
-    return {**message, "content": volatile.lasting(message.get("content"), question)}
+    return {**message, "content": take_out(message.get("content"))}
 
 
 def _without_text(message: Mapping[str, Any]) -> dict[str, Any]:

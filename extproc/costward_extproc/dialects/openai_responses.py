@@ -71,15 +71,17 @@ class OpenAIResponses:
     def context(self, asked: Asked) -> bytes:
         document = {name: value for name, value in asked.document.items() if name not in _NOT_CONTEXT}
         *earlier, last = request.items_of(document) or [{}]
-        question = asked.last_user_text
-        document["input"] = [*(request.lasting(item, question) for item in earlier), request.without_text(last)]
-        document["instructions"] = volatile.lasting(document.get("instructions"), question)
+        document["input"] = [
+            *(request.without_lines(item, volatile.lasting) for item in earlier),
+            request.without_text(last),
+        ]
+        document["instructions"] = volatile.lasting(document.get("instructions"))
         return reading.dump(document).encode()
 
     def opening(self, asked: Asked) -> bytes:
-        opening = [volatile.lasting(asked.document.get("instructions"), None)]
+        opening = [volatile.undated(asked.document.get("instructions"))]
         for item in request.items_of(asked.document) or ():
-            opening.append(request.lasting(item, None))
+            opening.append(request.without_lines(item, volatile.undated))
             if item.get("role") == "user":
                 break
         return reading.dump(opening).encode()

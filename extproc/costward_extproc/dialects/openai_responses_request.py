@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from costward_extproc.dialects import reading, volatile
+from costward_extproc.dialects import reading
 
 _TOKENS_PER_ITEM = 4
 """As a message of chat: role and separators."""
@@ -63,11 +63,11 @@ def _without_its_text(part: object) -> object:
     return {**part, "text": ""} if isinstance(part, dict) and part.get("type") == "input_text" else part
 
 
-def lasting(item: Mapping[str, Any], question: str | None) -> Mapping[str, Any]:
+def without_lines(item: Mapping[str, Any], take_out: Callable[[Any], Any]) -> Mapping[str, Any]:
     """An item without the lines that coding agents write anew each time."""
     if item.get("role") not in ("system", "developer"):
         return item
-    return {**item, "content": volatile.lasting(item.get("content"), question)}
+    return {**item, "content": take_out(item.get("content"))}
 
 
 def is_tool_turn(item: Mapping[str, Any]) -> bool:

@@ -1,8 +1,8 @@
 """Lines that coding agents put into system prompts anew with each request or each day.
 
-They change no answer, but would keep equal requests apart: they are left out of hashes, never out of the bytes that go
-upstream. A closed list of lines by name, each with the client that writes it: a pattern that caught an application's
-own words would let one answer serve two questions.
+They would keep equal requests and the turns of one conversation apart: they are left out of hashes, never out of the
+bytes that go upstream. A closed list of lines by name, each with the client that writes it: a pattern that caught an
+application's own words would let one answer serve two questions.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
-
-from costward_extproc.cache.guards import is_time_sensitive
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +19,17 @@ class Line:
     """Must be in the text, or the pattern need not be tried."""
     pattern: re.Pattern[str]
     tells_time: bool = False
-    """Only left out where the question does not ask about time: then the answer may rest on it."""
+    """Left out of a conversation's name, never of a cache key: an age, a deadline or a weekday rests on the day, in
+    whatever words and language it is asked for."""
 
 
 LINES = (
     # Claude Code's attribution: version, entry point and a checksum of the request. The provider takes it out itself.
-    Line("claude-code-billing", "x-anthropic-billing-header:", re.compile(r"\Ax-anthropic-billing-header:[^\n]*")),
+    Line(
+        "claude-code-billing",
+        "x-anthropic-billing-header:",
+        re.compile(r"\Ax-anthropic-billing-header:(?:[ \t]*[a-z_]{1,40}=[\w.:-]{0,100};)+[ \t]*(?=\n|\Z)"),
+    ),
     # The day, in the block by which Claude Code and agents made after it describe the machine.
     Line(
         "agent-date",
@@ -37,23 +40,32 @@ LINES = (
 )
 
 
-def lasting(content: Any, question: str | None) -> Any:
-    """A system prompt, as text or as a list of parts with texts, without its volatile lines; `question` is the user's
-    last text. Whatever else it is stays as it is."""
+def lasting(content: Any) -> Any:
+    """A system prompt, as text or as a list of parts with texts, without the lines that change no answer. Whatever
+    else it is stays as it is."""
+    return _without(content, tuple(line for line in LINES if not line.tells_time))
+
+
+def undated(content: Any) -> Any:
+    """The same without the day either: what names a conversation, which may go on past midnight."""
+    return _without(content, LINES)
+
+
+def _without(content: Any, lines: tuple[Line, ...]) -> Any:
     if isinstance(content, str):
-        return _left_out(content, question)
+        return _left_out(content, lines)
     if not isinstance(content, list):
         return content
     return [
-        {**part, "text": _left_out(part["text"], question)}
+        {**part, "text": _left_out(part["text"], lines)}
         if isinstance(part, dict) and isinstance(part.get("text"), str)
         else part
         for part in content
     ]
 
 
-def _left_out(text: str, question: str | None) -> str:
-    for line in LINES:
-        if line.sign in text and not (line.tells_time and is_time_sensitive(question or "")):
+def _left_out(text: str, lines: tuple[Line, ...]) -> str:
+    for line in lines:
+        if line.sign in text:
             text = line.pattern.sub("", text)
     return text

@@ -9,6 +9,7 @@ import pytest
 from costward_extproc.dialects.anthropic_messages import AnthropicMessages
 from costward_extproc.dialects.base import Dialect
 from costward_extproc.dialects.openai_chat import OpenAIChat
+from costward_extproc.dialects.openai_responses import OpenAIResponses
 
 BILLING = "x-anthropic-billing-header: cc_version=2.1.77.{}; cc_entrypoint=cli; cch={};"
 AGENT = "You are an agent.\n<env>\nWorking directory: /src\nToday's date: {}\n</env>\nBe brief."
@@ -24,7 +25,12 @@ def _openai(*system: str, question: str = "Explain main.py") -> dict[str, Any]:
     return {"model": "gpt-5", "messages": [*messages, {"role": "user", "content": question}]}
 
 
-SPOKEN = [(AnthropicMessages(), _anthropic), (OpenAIChat(), _openai)]
+def _responses(*system: str, question: str = "Explain main.py") -> dict[str, Any]:
+    items = [{"role": "developer", "content": text} for text in system[1:]]
+    return {"model": "gpt-5", "instructions": system[0], "input": [*items, {"role": "user", "content": question}]}
+
+
+SPOKEN = [(AnthropicMessages(), _anthropic), (OpenAIChat(), _openai), (OpenAIResponses(), _responses)]
 
 
 def _context(dialect: Dialect, document: dict[str, Any]) -> bytes:
@@ -40,12 +46,17 @@ def _context(dialect: Dialect, document: dict[str, Any]) -> bytes:
         ((AGENT.format("Sun Mar 01 2026"),), (AGENT.format("Mon Mar 02 2026"),)),
     ],
 )
-def test_a_stamp_changes_no_key_and_no_conversation(
+def test_a_stamp_changes_no_conversation(
     dialect: Dialect, asks: Any, one: tuple[str, ...], other: tuple[str, ...]
 ) -> None:
-    assert _context(dialect, asks(*one)) == _context(dialect, asks(*other))
     first, second = (dialect.read_request(json.dumps(asks(*system)).encode()) for system in (one, other))
     assert dialect.opening(first) == dialect.opening(second)
+
+
+@pytest.mark.parametrize(("dialect", "asks"), SPOKEN)
+def test_a_stamp_that_tells_no_day_changes_no_key(dialect: Dialect, asks: Any) -> None:
+    one, other = (asks(BILLING.format(*stamp), "Be kind.") for stamp in (("a1b", "00000"), ("c2d", "4f2a1")))
+    assert _context(dialect, one) == _context(dialect, other)
 
 
 @pytest.mark.parametrize(("dialect", "asks"), SPOKEN)
@@ -56,6 +67,8 @@ def test_a_stamp_changes_no_key_and_no_conversation(
         (("Prices of <env>.\nToday's date: 2026-03-01\n",), ("Prices of <env>.\nToday's date: 2026-03-02\n",)),
         (("Be kind.\nx-anthropic-billing-header: a",), ("Be kind.\nx-anthropic-billing-header: b",)),
         ((BILLING.format("a", "0") + "\nBe kind.",), (BILLING.format("b", "0") + "\nBe rude.",)),
+        ((BILLING.format("a", "0") + " Answer in French",), (BILLING.format("a", "0") + " Answer in German",)),
+        (("x-anthropic-billing-header: Be kind.",), ("x-anthropic-billing-header: Be rude.",)),
         ((AGENT.format("2026-03-01"),), (AGENT.format("2026-03-01").replace("/src", "/tmp"),)),
     ],
 )
@@ -66,10 +79,17 @@ def test_an_application_s_own_words_do(
 
 
 @pytest.mark.parametrize(("dialect", "asks"), SPOKEN)
-def test_the_date_counts_where_the_question_asks_about_time(dialect: Dialect, asks: Any) -> None:
-    yesterday, today = (
-        asks(AGENT.format(date), question="What changed since yesterday?") for date in ("2026-03-01", "2026-03-02")
-    )
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What changed since yesterday?",
+        "Welcher Wochentag ist heute?",
+        "How old is someone born on 23 November 1990?",
+        "Explain main.py",
+    ],
+)
+def test_the_day_counts_whatever_is_asked(dialect: Dialect, asks: Any, question: str) -> None:
+    yesterday, today = (asks(AGENT.format(date), question=question) for date in ("2026-03-01", "2026-03-02"))
     assert _context(dialect, yesterday) != _context(dialect, today)
 
 
@@ -77,7 +97,7 @@ def test_the_date_counts_where_the_question_asks_about_time(dialect: Dialect, as
 def test_only_a_system_prompt_is_looked_at(dialect: Dialect, asks: Any) -> None:
     def told(stamp: str) -> dict[str, Any]:
         document: dict[str, Any] = asks("Be kind.")
-        document["messages"].insert(-1, {"role": "user", "content": stamp})
+        (document.get("messages") or document["input"]).insert(-1, {"role": "user", "content": stamp})
         return document
 
     assert _context(dialect, told(BILLING.format("a", "0"))) != _context(dialect, told(BILLING.format("b", "0")))
