@@ -106,12 +106,16 @@ def next_rung(policy: Policy, asked: str, plan: Plan) -> Rung | None:
 
 
 def _as_sent(case: Case, asked: Asked, plan: Plan, sent: bytes) -> Turn | None:
-    """Back to the caller's own words. An alias means nothing to a provider, so it becomes what it stands for."""
+    """Back to the caller's own words. An alias means nothing to a provider, so it becomes what it stands for. The rung
+    of a ladder's step stays: else whatever that model refuses would be a way to the dear one."""
     dialect = case.frame.dialect
     is_alias = any(alias.name == asked.model for alias in case.policy.aliases)
-    model = plan.wanted if is_alias else asked.model
-    target = dialect.rewrite(asked, model, False) if is_alias else asked.body
     between = dialect.rewrite(asked, plan.model, False) if plan.rewrite and case.asks_for_usage else sent
+    if plan.degraded:
+        model, target = plan.model, between
+    else:
+        model = plan.wanted if is_alias else asked.model
+        target = dialect.rewrite(asked, model, False) if is_alias else asked.body
     splices = tuple(difference(old, new) for old, new in ((sent, between), (between, target)) if old != new)
     if not splices:
         return None
@@ -129,13 +133,13 @@ def _turn(case: Case, model: str, failed: int, splices: tuple[Splice, ...] = ())
     return Turn(model, amount, MicroUSD(failed + cost(Usage(input=case.tokens), quote.rates)), splices)
 
 
-def returned(case: Case, attempts: int, answered: int, failed: int | None, verdict: Verdict | None) -> Case:
+def returned(case: Case, attempts: int, failed: int | None, verdict: Verdict | None) -> Case:
     """What is known when the answer begins. `attempts` and `failed` (the last status of 400 or above) are Envoy's,
-    `answered` is the answer's status, `verdict` is the second attempt's own, None where none of us saw it."""
+    `verdict` is the second attempt's own, None where none of us saw it."""
     if attempts < 2 and verdict is None:
         return case
-    unseen = failed if answered < BAD_REQUEST else None
-    first = verdict.first if verdict is not None else unseen
+    # Where both failed, Envoy tells of the last one: what it did not let go on, the first did not either.
+    first = verdict.first if verdict is not None else failed
     lost = case.seen if first in _PERHAPS_CHARGED else 0
     sent = case.plan.model if case.plan is not None else None
     case = case.but(failed=(Attempt(sent, first, lost),)).warned("second-attempt")
@@ -159,7 +163,7 @@ def _taken(case: Case, verdict: Verdict) -> Case:
     return case.but(
         plan=replace(plan, model=turn.model, rung=rung, rewrite=rewritten),
         quote=quote_of(case, turn.model),
-        decision="route" if rewritten else "pass",
+        decision="degrade" if plan.degraded else "route" if rewritten else "pass",
         reason="fallback" if verdict.turn == "next" else "as-sent",
         reserved=max(case.reserved, turn.amount),
     )

@@ -18,7 +18,7 @@ about two seconds of a stream's cost, not its whole rest."""
 def on_headers(state: Upstream, event: ResponseHeaders) -> Step:
     status = int(event.headers.get(":status", "0") or 0)
     verdict = Verdict.of(event.verdict) if event.verdict else None
-    case = fallback.returned(state.case, event.attempts, status, event.failed, verdict)
+    case = fallback.returned(state.case, event.attempts, event.failed, verdict)
     streamed = event.headers.get("content-type", "").lower().startswith("text/event-stream")
     encoding = event.headers.get("content-encoding", "identity").strip().lower()
     responding = Responding(

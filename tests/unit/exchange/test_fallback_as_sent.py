@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from costward_contract.snapshot import LadderStep
 from costward_extproc.core.events import GoUpstream
 from costward_extproc.core.tickets import Verdict
 from hypothesis import given
@@ -74,6 +75,23 @@ def test_it_needs_no_fallback_in_the_policy() -> None:
     attempts = TwoAttempts.of(World.of(policy(tiers=(tier(),))), chat(stream=True), EASY)
     assert attempts.asked == {"x-envoy-retry-on": "retriable-status-codes", "x-envoy-retriable-status-codes": "400"}
     assert b"stream_options" not in (attempts.fail(400).body or b"")
+
+
+def _degraded(document: object) -> TwoAttempts:
+    ladder = LadderStep(900_000, "UseModel", rung="small")
+    world = World.of(falling_back(tiers=(tier(10_000_000, ladder),)), already_spent=9_500_000)
+    return TwoAttempts.of(world, document, {})
+
+
+@pytest.mark.parametrize("model", ["gpt-5", "auto"])
+def test_a_400_is_no_way_off_the_rung_of_a_ladders_step(model: str) -> None:
+    assert _degraded(chat(model=model)).ticket == ""
+    attempts = _degraded(chat(model=model, stream=True))
+    reply = attempts.fail(400)
+    assert isinstance(reply, GoUpstream)
+    assert json.loads(reply.body or b"") == chat(model="gpt-5-mini", stream=True)
+    record = attempts.answer(reply.verdict, body=stream()).record
+    assert (record.decision, record.reason, record.rung) == ("degrade", "as-sent", "small")
 
 
 def test_another_body_than_the_tickets_is_left_alone() -> None:

@@ -21,14 +21,14 @@ def raised(run: TwoAttempts) -> int:
 def test_what_is_reserved_covers_both() -> None:
     run = attempts(World.of(falling_back()))
     reply = run.fail(503)
-    first = run.first.state.case  # type: ignore[union-attr]
+    first = run.first.state.case  # type: ignore[union-attr]  # it has been read
     assert raised(run) == first.seen + _worst(run, "gpt-5")
     assert isinstance(reply, GoUpstream)
     assert Verdict.of(reply.verdict) == Verdict("next", 503)
 
 
 def _worst(run: TwoAttempts, model: str) -> int:
-    case = run.first.state.case  # type: ignore[union-attr]
+    case = run.first.state.case  # type: ignore[union-attr]  # it has been read
     rates = run.world.means.quote(model).rates
     return -(-(case.tokens * rates.input + 1_000 * rates.output) // 1_000_000)
 
@@ -88,6 +88,13 @@ def test_an_attempt_that_nobody_of_ours_saw_counts() -> None:
     assert [(a.model, a.status) for a in record.attempts] == [("gpt-5-mini", None), ("gpt-5-mini", 200)]
     assert record.attempts[0].cost > 0
     assert record.rung == "small"
+
+
+@pytest.mark.parametrize(("status", "charged"), [(503, False), (400, False), (504, True)])
+def test_two_refusals_that_nobody_of_ours_saw_cost_nothing(status: int, charged: bool) -> None:
+    record = attempts(World.of(falling_back())).answer("", status, b"{}").record
+    assert [a.status for a in record.attempts] == [status, status]
+    assert [a.cost > 0 for a in record.attempts] == [charged, charged]
 
 
 def test_one_attempt_is_one() -> None:
