@@ -28,7 +28,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 
 from costward_extproc.core.events import (
     Answer,
-    Event,
+    Given,
     GoUpstream,
     Headers,
     PassChunk,
@@ -74,7 +74,7 @@ _CLEAR_CHUNK = _bytes(
 )
 
 
-def event_of(message: ProcessingRequest, at: float) -> Event | None:
+def event_of(message: ProcessingRequest, at: float) -> Given | None:
     """What Envoy says; None for a message that was never asked for (trailers)."""
     match message.WhichOneof("request"):
         case "request_headers":

@@ -77,6 +77,8 @@ class Telemetry:
         rung = record.rung or "none"
         decision = record.decision
         self._exchanges.add(1, (policy, decision, record.end, rung))
+        for code in record.warnings:
+            self._warnings.add(1, {"code": code})
         if record.dialect is None:
             # Let go at its headers: there is no cache, no tokens and no duration to tell of.
             if record.reason == UNPRICED:
@@ -87,8 +89,6 @@ class Telemetry:
         if record.baseline > record.cost:
             self._saved.add(record.baseline - record.cost, (policy, decision))
         self._cache.add(1, (policy, record.cache.outcome, record.cache.tier or "none"))
-        for code in record.warnings:
-            self._warnings.add(1, {"code": code})
         kind = _kind(record.dialect)
         self._count_tokens(record, (policy, rung, record.usage.estimated, *kind))
         if record.timings.ended is not None:
