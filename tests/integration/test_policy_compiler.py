@@ -3,8 +3,10 @@ to the child."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,14 @@ def test_a_killed_child_is_made_good_here() -> None:
     assert child is not None
     child.kill()
     assert load(SAMPLE, child) == compile_file(SAMPLE)
+
+
+def test_a_child_that_hangs_is_not_waited_for() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdout=subprocess.PIPE)
+    began = time.monotonic()
+    assert load(SAMPLE, child, seconds=0.1) == compile_file(SAMPLE)
+    assert time.monotonic() - began < 30
+    assert child.returncode == -signal.SIGKILL
 
 
 def test_a_child_that_prints_something_else_is_not_believed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -188,3 +189,9 @@ def test_without_a_child_process_the_library_is_read_here(
     with caplog.at_level(logging.WARNING, logger=price_catalogue.logger.name):
         assert load() == catalogue
     assert "the child failed" in caplog.text
+
+
+def test_a_child_that_hangs_is_not_waited_for(catalogue: tuple[Provider, ...]) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdout=subprocess.PIPE, text=True)
+    assert load(child, seconds=0.1) == catalogue
+    assert child.returncode == -signal.SIGKILL

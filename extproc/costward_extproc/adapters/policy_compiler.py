@@ -43,7 +43,7 @@ def begin(path: Path) -> subprocess.Popen[bytes] | None:
         return None
 
 
-def load(path: Path, child: subprocess.Popen[bytes] | None = None) -> Snapshot:
+def load(path: Path, child: subprocess.Popen[bytes] | None = None, seconds: float = CHILD_SECONDS) -> Snapshot:
     """The snapshot of a policy file. Blocks for about half a second, less what `child` has had of it already. Raises
     PolicyFileError with every problem."""
     child = child or begin(path)
@@ -51,13 +51,16 @@ def load(path: Path, child: subprocess.Popen[bytes] | None = None) -> Snapshot:
         if child is None:
             raise OSError
         with child:
-            printed, _ = child.communicate(timeout=CHILD_SECONDS)
+            try:
+                printed, _ = child.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                # Before the `with` ends, which waits for the child however long it takes.
+                child.kill()
+                raise
         if child.returncode == _REJECTED:
             raise PolicyFileError(json.loads(printed))
         return decode(printed)
     except (OSError, ValueError, SnapshotError, subprocess.SubprocessError) as error:
-        if child is not None:
-            child.kill()
         logger.warning("policies are compiled in this process, for the child failed (%s)", type(error).__name__)
         return compile_file(path)
 

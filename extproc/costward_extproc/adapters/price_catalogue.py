@@ -60,7 +60,7 @@ def begin() -> subprocess.Popen[str] | None:
         return None
 
 
-def load(child: subprocess.Popen[str] | None = None) -> tuple[Provider, ...]:
+def load(child: subprocess.Popen[str] | None = None, seconds: float = CHILD_SECONDS) -> tuple[Provider, ...]:
     """The catalogue as of now, in the library's order of precedence. Takes about a second, less what `child` has had
     of it already."""
     child = child or begin()
@@ -68,11 +68,14 @@ def load(child: subprocess.Popen[str] | None = None) -> tuple[Provider, ...]:
         if child is None:
             raise OSError
         with child:
-            printed, _ = child.communicate(timeout=CHILD_SECONDS)
+            try:
+                printed, _ = child.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                # Before the `with` ends, which waits for the child however long it takes.
+                child.kill()
+                raise
         return decode(json.loads(printed))
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        if child is not None:
-            child.kill()
         logger.warning(
             "prices are read in this process, which costs 40 MB: the child failed (%s)", type(error).__name__
         )
