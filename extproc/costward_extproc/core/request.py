@@ -104,7 +104,7 @@ def resume(state: State, event: Done) -> Step:
 def _read(frame: Frame, body: bytes) -> Case:
     media = frame.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        if media != "application/json":
+        if media != "application/json" and not media.endswith("+json"):
             raise Unreadable("content-type")
         asked = frame.dialect.read_request(body, frame.endpoint.model)
     except Unreadable as problem:

@@ -100,6 +100,11 @@ def test_a_charset_is_no_other_content_type() -> None:
     assert run.record.decision == "route"
 
 
+@pytest.mark.parametrize("kind", ["application/vnd.example+json", "Application/X+JSON; charset=utf-8"])
+def test_a_suffix_says_that_it_is_json(kind: str) -> None:
+    assert _world().ask(GOOD.encode(), {"content-type": kind}).record.decision == "route"
+
+
 def test_sixty_three_levels_are_read() -> None:
     shallow = DEEP.replace("[" * 63, "[" * 62).replace("]" * 63, "]" * 62)
     assert _world().ask(shallow.encode()).record.decision == "route"
