@@ -171,7 +171,7 @@ def _usage(state: Responding, reading: Reading) -> Usage:
         timed_out = state.status == _GATEWAY_TIMEOUT
         return Usage(input=state.case.tokens, estimated=True) if timed_out else Usage()
     if reading.pending:
-        return Usage(input=state.case.tokens, output=spending.most_output(state.case), estimated=True)
+        return Usage(input=state.case.tokens, output=spending.most_pending(state.case), estimated=True)
     output = state.case.means.count_tokens(reading.text_seen) if reading.text_seen else 0
     if state.transcript.overflowed or not (output or said or reading.complete):
         output = max(output, _output_by_size(state))

@@ -16,6 +16,10 @@ DEFAULT_OUTPUT_TOKENS = 1_024
 """Assumed output where the request sets no limit and fewer than 20 answers of this key are known: longer than most
 chat answers, short enough that a small cap still lets several requests run at once."""
 
+MOST_IN_BACKGROUND = 128_000
+"""Assumed output of an answer that goes on in the background without a limit: the most that current models write. What
+it did use is told to a later request that is not read, so no smaller amount would ever be put right."""
+
 BYTES_PER_TOKEN = 4
 """Of a body that cannot be read: English text and JSON have about this many bytes a token."""
 
@@ -78,7 +82,23 @@ def worst_case(case: Case, quote: Quote) -> MicroUSD:
 def most_output(case: Case) -> int:
     """Tokens of one choice: as many as the request allows, else what its like usually has."""
     limit = case.asked.max_output if case.asked else None
-    return _typical_output(case) if limit is None else limit
+    if limit is not None:
+        return limit
+    return MOST_IN_BACKGROUND if _in_background(case) else _typical_output(case)
+
+
+def most_pending(case: Case) -> int:
+    """Tokens charged for an answer that the provider goes on with, whether the request asked for that or not."""
+    limit = case.asked.max_output if case.asked else None
+    return MOST_IN_BACKGROUND if limit is None else limit
+
+
+def _in_background(case: Case) -> bool:
+    return (
+        case.asked is not None
+        and case.frame.dialect.name == "openai.responses"
+        and (case.asked.document.get("background") is True)
+    )
 
 
 def _typical_output(case: Case) -> int:

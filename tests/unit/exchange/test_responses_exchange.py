@@ -106,5 +106,7 @@ def test_what_goes_on_in_the_background_is_charged_at_its_worst() -> None:
     for answer in (queued, cut):
         record = _ask(World.of(policy()), answer, background=True, max_output_tokens=500, stream=answer is cut).record
         assert (record.usage.output, record.usage.estimated) == (500, True)
-    assert _ask(World.of(policy()), queued, background=True).record.usage.output == 1_024
+    unlimited = _ask(World.of(policy(tiers=(tier(10**9),))), queued, background=True).record
+    assert unlimited.usage.output == 128_000
+    assert unlimited.reserved >= unlimited.cost > 1_000_000
     assert _ask(World.of(policy()), begun, background=True, stream=True).record.usage.output == 30
