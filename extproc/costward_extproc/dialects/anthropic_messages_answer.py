@@ -34,7 +34,7 @@ def read_whole(body: bytes) -> Reading:
         model=reading.string(message.get("model")),
         complete=True,
         text_seen="".join(text for block in blocks for text in _spoken(block)),
-        storable=body if _is_storable(message) else None,
+        storable=body if _is_storable(message) and reading.fits(message) else None,
     )
 
 
@@ -131,13 +131,14 @@ class _Assembly:
         content = [self.blocks[index] for index in sorted(self.blocks)]
         message = {**self.message, "content": content, "usage": self.usage}
         whole = self.done and self._has_stopped() and not self.failed
+        storable = whole and not self.lossy and _is_storable(message) and reading.fits(message)
         return Reading(
             usage=_usage(self.usage),
             output_final=self.counted,
             model=reading.string(self.message.get("model")),
             complete=whole,
             text_seen="".join(self.seen),
-            storable=reading.encoded(message) if whole and not self.lossy and _is_storable(message) else None,
+            storable=reading.encoded(message) if storable else None,
             failed=self.failed,
         )
 

@@ -62,7 +62,7 @@ def read_whole(body: bytes) -> Reading:
         model=reading.string(document.get("model")),
         complete=bool(choices),
         text_seen="".join(text for message in reading.dicts(messages) for text in _spoken(message)),
-        storable=body if _is_storable(document, choices) else None,
+        storable=body if _is_storable(document, choices) and reading.fits(document) else None,
     )
 
 
@@ -130,7 +130,7 @@ class _Assembly:
             elif isinstance(known, str) and isinstance(value, str):
                 # Joined once, at the end: adding to a long text with every chunk would be quadratic.
                 self.later.setdefault((index, name), []).append(value)
-            elif value != known:
+            elif not (reading.fits(value) and reading.fits(known)) or value != known:
                 # Tool calls and whatever comes as more than text: not put together, so never stored.
                 self.lossy = True
 
@@ -155,7 +155,7 @@ class _Assembly:
             model=reading.string(self.head.get("model")),
             complete=self.done and bool(choices) and not self.failed,
             text_seen="".join(text for index in sorted(self.seen) for text in self.seen[index]),
-            storable=reading.encoded(document) if storable else None,
+            storable=reading.encoded(document) if storable and reading.fits(document) else None,
             failed=self.failed,
         )
 

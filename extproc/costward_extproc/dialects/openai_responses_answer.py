@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from costward_extproc.core import sse
 from costward_extproc.core.money import Usage
 from costward_extproc.dialects import reading
@@ -57,13 +55,13 @@ def _read(response: Mapping[str, Any], seen: str | None, body: bytes | None) -> 
     output, status = reading.dicts(response.get("output")), response.get("status")
     failed = response.get("error") is not None or (isinstance(status, str) and status in _BROKEN)
     pending = not failed and isinstance(status, str) and status in _PENDING
-    storable = not failed and _is_storable(response, output)
+    storable = not failed and _is_storable(response, output) and reading.fits(response)
     return Reading(
         usage=usage_of(response.get("usage")),
         model=reading.string(response.get("model")),
         complete=pending or (not failed and isinstance(status, str) and status in _ENDED),
         text_seen="".join(text for item in output for text in _said(item)) if seen is None else seen,
-        storable=(orjson.dumps(response) if body is None else body) if storable else None,
+        storable=(reading.encoded(response) if body is None else body) if storable else None,
         failed=failed,
         pending=pending,
     )

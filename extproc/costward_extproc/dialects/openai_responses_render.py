@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from costward_extproc.dialects import writing
+from costward_extproc.dialects import reading, writing
 from costward_extproc.dialects.base import Rendered
 
 ECHOED = ("metadata", "user", "safety_identifier", "prompt_cache_key")
@@ -39,7 +39,8 @@ def answer(stored: bytes, asked: Mapping[str, Any], stream: bool, id: str | None
     document = {"id": id, **document, "created_at": created} | ({"id": id} if id else {})
     for name in ECHOED:
         if name in document or asked.get(name) is not None:
-            document[name] = asked.get(name) or ({} if name == "metadata" else None)
+            told = asked.get(name)
+            document[name] = (told if reading.fits(told) else None) or ({} if name == "metadata" else None)
     if "completed_at" in document:
         document["completed_at"] = created
     if not stream:

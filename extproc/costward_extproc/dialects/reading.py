@@ -18,6 +18,11 @@ MOST_OUTPUT_TOKENS = 10_000_000
 """Ten times what any model writes in one answer: a caller's larger number must not become an amount of money that no
 ledger can hold, because what the ledger cannot hold it cannot refuse."""
 
+_TOKENS_PER_PAGE = 3_000
+_PAGE_BYTES = 64 * 1024
+"""A page of a PDF counts as text and as a picture, at most 3,000 tokens by Anthropic's page on PDF; how many pages there
+are is not looked up, and few are larger than this as base64. No sound has more tokens for its bytes."""
+
 LARGE_BYTES = 256 * 1024
 """A request this large is hardly ever repeated to the letter, and hashing its context costs more than a look is
 worth."""
@@ -42,6 +47,11 @@ def count(raw: object, name: str) -> int:
     """Tokens by this name in a usage object: 0 where it is missing, odd or negative."""
     value = raw.get(name) if isinstance(raw, dict) else None
     return min(max(value, 0), MOST_TOKENS) if isinstance(value, int) else 0
+
+
+def file_tokens(data: object) -> int:
+    """Input tokens of a file or a sound in base64, or of one that is only named: of a page at least."""
+    return _TOKENS_PER_PAGE * (len(string(data) or "") // _PAGE_BYTES + 1)
 
 
 def dicts(value: object) -> list[dict[str, Any]]:
@@ -91,6 +101,11 @@ def encoded(value: object) -> bytes | None:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
         return None
+
+
+def fits(value: object) -> bool:
+    """Whether it can be written as a part of an answer or of a stream's event, which put it some levels deeper."""
+    return encoded([[[[value]]]]) is not None
 
 
 def is_encodable(text: str) -> bool:
