@@ -20,11 +20,6 @@ _TOKENS_WITH_TOOLS = 346
 _TOKENS_PER_IMAGE = 4_784
 """The most that a picture of any size costs on the models that see finest, by the provider's page on vision."""
 
-_TOKENS_PER_PAGE = 3_000
-_PAGE_BYTES = 64 * 1024
-"""A page of a PDF counts as text and as a picture, at most 3,000 tokens by the provider's page on PDF; how many pages
-there are is not looked up, and few are larger than this as base64."""
-
 _CHANGING_TOOLS = ("web_search", "web_fetch", "code_execution", "mcp")
 """Tools that the provider runs itself, by the beginning of their types: what they bring changes by itself. Tools that
 only the client runs (bash, text editor, memory) change nothing without a further turn."""
@@ -190,13 +185,13 @@ def _seen(content: object) -> int:
         if block.get("type") == "image":
             tokens += _TOKENS_PER_IMAGE
         elif block.get("type") == "document":
-            tokens += _pages(block.get("source")) * _TOKENS_PER_PAGE
+            tokens += _pages(block.get("source"))
         tokens += _seen(block.get("content"))
     return tokens
 
 
 def _pages(source: object) -> int:
-    """At least one of a document that is not spelled out in the request."""
+    """Tokens of a document that is not spelled out in the request, of a page at least."""
     if not isinstance(source, dict) or source.get("type") in ("text", "content"):
         return 0
-    return len(reading.string(source.get("data")) or "") // _PAGE_BYTES + 1
+    return reading.file_tokens(source.get("data"))

@@ -66,7 +66,7 @@ class OpenAIChat:
             choices=min(reading.positive(document.get("n")) or 1, _MOST_CHOICES),
             messages=len(messages),
             tools=len(tools) if isinstance(tools, list) else 0,
-            flat_tokens=3 + _TOKENS_PER_MESSAGE * len(messages) + _TOKENS_PER_IMAGE * _images(messages),
+            flat_tokens=3 + _TOKENS_PER_MESSAGE * len(messages) + _shown(messages),
             uncacheable="large-body" if len(body) > reading.LARGE_BYTES else _uncacheable(document, text),
             pinned="model-in-path" if model else None,
             user=reading.string(document.get("safety_identifier")) or reading.string(document.get("user")),
@@ -175,8 +175,19 @@ def _texts(message: Mapping[str, Any]) -> Iterator[str]:
         yield reading.spoken(message["tool_calls"])
 
 
-def _images(messages: Sequence[Mapping[str, Any]]) -> int:
-    return sum(part.get("type") == "image_url" for message in messages for part in _parts(message.get("content")))
+def _shown(messages: Sequence[Mapping[str, Any]]) -> int:
+    """Tokens of pictures, files and sounds."""
+    return sum(_shown_in(part) for message in messages for part in _parts(message.get("content")))
+
+
+def _shown_in(part: Mapping[str, Any]) -> int:
+    kind = part.get("type")
+    if kind == "image_url":
+        return _TOKENS_PER_IMAGE
+    held = part.get(kind) if isinstance(kind, str) and kind in ("file", "input_audio") else None
+    if not isinstance(held, dict):
+        return 0
+    return reading.file_tokens(held.get("file_data" if kind == "file" else "data"))
 
 
 def _is_tool_turn(message: Mapping[str, Any]) -> bool:

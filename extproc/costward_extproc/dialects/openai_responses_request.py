@@ -16,6 +16,8 @@ _TOKENS_PER_IMAGE = 1_105
 _CIPHER_BYTES_PER_TOKEN = 6
 """Of encrypted reasoning: four letters of base64 are three bytes, and English text has about four bytes a token."""
 
+_PICTURES = ("input_image", "computer_screenshot")
+
 _STILL = frozenset({"function", "custom"})
 """Tools that the caller runs. All others are the provider's own, and look at a world that changes."""
 
@@ -100,16 +102,19 @@ def _texts(item: Mapping[str, Any]) -> Iterator[str]:
 
 
 def flat_tokens(items: Sequence[Mapping[str, Any]]) -> int:
-    """Input tokens that no text shows: framing, pictures, encrypted reasoning."""
+    """Input tokens that no text shows: framing, pictures, files, encrypted reasoning."""
     parts = [part for item in items for part in _parts(item)]
-    images = len([part for part in parts if part.get("type") == "input_image"])
+    images = len([part for part in parts if part.get("type") in _PICTURES])
+    files = sum(reading.file_tokens(part.get("file_data")) for part in parts if part.get("type") == "input_file")
     ciphers = (reading.string(item.get("encrypted_content")) or "" for item in items)
     hidden = sum(len(cipher) // _CIPHER_BYTES_PER_TOKEN for cipher in ciphers)
-    return 3 + _TOKENS_PER_ITEM * len(items) + _TOKENS_PER_IMAGE * images + hidden
+    return 3 + _TOKENS_PER_ITEM * len(items) + _TOKENS_PER_IMAGE * images + files + hidden
 
 
 def _parts(item: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [*reading.dicts(item.get("content")), *reading.dicts(item.get("output"))]
+    """A screenshot comes as an output by itself, not in a list."""
+    output = item.get("output")
+    return [*reading.dicts(item.get("content")), *reading.dicts([output] if isinstance(output, dict) else output)]
 
 
 def pinned(document: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> str | None:

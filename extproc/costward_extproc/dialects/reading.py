@@ -20,8 +20,8 @@ ledger can hold, because what the ledger cannot hold it cannot refuse."""
 
 _TOKENS_PER_PAGE = 3_000
 _PAGE_BYTES = 64 * 1024
-"""A page of a PDF counts as text and as a picture, at most 3,000 tokens by Anthropic's page on PDF; how many pages there
-are is not looked up, and few are larger than this as base64. No sound has more tokens for its bytes."""
+"""A page of a PDF counts as text and as a picture, at most 3,000 tokens by Anthropic's page on PDF; how many pages
+there are is not looked up, and few are larger than this as base64. No sound has more tokens for its bytes."""
 
 LARGE_BYTES = 256 * 1024
 """A request this large is hardly ever repeated to the letter, and hashing its context costs more than a look is
