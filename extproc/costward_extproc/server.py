@@ -149,9 +149,9 @@ class Conversation:
                 if thread is None:
                     # Nor is anything of it dealt with later: its next steps wait for no thread.
                     self.bytes_seen -= size
-                    step = exchange.step(self.state, replace(event, is_unread=True))
+                    step = _stepped(self.state, replace(event, is_unread=True))
                 else:
-                    step = await asyncio.get_running_loop().run_in_executor(thread, exchange.step, self.state, event)
+                    step = await asyncio.get_running_loop().run_in_executor(thread, _stepped, self.state, event)
         self.state, effects = step
         return effects
 
@@ -159,7 +159,7 @@ class Conversation:
         """A step that may be long, by the bytes it has to deal with: then on a thread."""
         if weight > OFF_LOOP_BYTES:
             results = self._services.threads.results
-            step = await asyncio.get_running_loop().run_in_executor(results, exchange.step, self.state, event)
+            step = await asyncio.get_running_loop().run_in_executor(results, _stepped, self.state, event)
         else:
             step = _stepped(self.state, event)
         self.state, effects = step
@@ -242,7 +242,7 @@ class Conversation:
 
 
 def _stepped(state: State, event: Given) -> Step:
-    """A step that raises must not end the call: Envoy would let the request pass by every cap, and nobody would know."""
+    """A step that raises must not end the call: Envoy would let the request pass by every cap, untold."""
     try:
         return exchange.step(state, event)
     except Exception as error:
