@@ -170,6 +170,9 @@ def _usage(state: Responding, reading: Reading) -> Usage:
     if not _is_success(state.status):
         timed_out = state.status == _GATEWAY_TIMEOUT
         return Usage(input=state.case.tokens, estimated=True) if timed_out else Usage()
+    if reading.failed and said is None and not reading.text_seen:
+        # Refused under a status of success: nothing was read and nothing written.
+        return Usage()
     if reading.pending:
         return Usage(input=state.case.tokens, output=spending.most_pending(state.case), estimated=True)
     output = state.case.means.count_tokens(reading.text_seen) if reading.text_seen else 0

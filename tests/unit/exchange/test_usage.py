@@ -65,6 +65,12 @@ def test_failures_cost_nothing(status: int, body: bytes) -> None:
     assert list(run.world.spent.values()) == [0]
 
 
+def test_an_error_in_place_of_an_answer_costs_nothing_whatever_the_status() -> None:
+    run = _status(200)
+    assert (run.record.cost, run.record.usage.estimated) == (0, False)
+    assert list(run.world.spent.values()) == [0]
+
+
 def test_a_gateway_timeout_costs_the_input() -> None:
     """The call was made and nobody waited for its answer: providers charge for it all the same."""
     run = _status(504, b"upstream request timeout")
