@@ -117,6 +117,11 @@ def _text(value: object) -> str:
     return "\n".join(map(_text, value)) if isinstance(value, list) else str(value)
 
 
+def merged(kept: dict[str, Any], told: dict[str, Any], seed: int) -> dict[str, Any]:
+    """What this run tells of its parts, beside what earlier ones told of the others."""
+    return {**kept, "cores": os.cpu_count(), "seed": seed, **told}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="mixed", description=__doc__)
     parser.add_argument("--count", type=int, default=10_000, help="exchanges of the first part; a fifth of it for hits")
@@ -130,7 +135,8 @@ def main() -> None:
     console.print(table(found))
     OUT.parent.mkdir(parents=True, exist_ok=True)
     told = {name: {**part.figures, "problems": part.problems} for name, part in found.items()}
-    OUT.write_text(json.dumps({"cores": os.cpu_count(), "seed": asked.seed, **told}, indent=2) + "\n")
+    kept = json.loads(OUT.read_text()) if asked.only and OUT.exists() else {}
+    OUT.write_text(json.dumps(merged(kept, told, asked.seed), indent=2) + "\n")
     for name, part in found.items():
         if part.problems:
             console.print(f"{name}: {len(part.problems)} problems\n{shown(part.problems)}", markup=False)
