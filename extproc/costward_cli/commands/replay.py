@@ -34,13 +34,13 @@ def replay(
     ] = None,
     policy: Annotated[
         Path | None,
-        typer.Option(help=f"Policy for a stack of its own, even where OPENAI_BASE_URL is set [{DEFAULT_POLICY}]."),
+        typer.Option(help=f"Policy for a stack of its own, even where OPENAI_BASE_URL is set \\[{DEFAULT_POLICY}]."),
     ] = None,
     state_dir: Annotated[
         Path | None,
         typer.Option(
-            help="Own stack: keep its cache and books here, so that the next replay starts warm [a folder that is "
-            f"removed]. With --base-url: where that stack keeps its books, for the money [{DEFAULT_STATE}]."
+            help="Own stack: keep its cache and books here, so that the next replay starts warm \\[a folder that is "
+            f"removed]. With --base-url: where that stack keeps its books, for the money \\[{DEFAULT_STATE}]."
         ),
     ] = None,
     model_dir: Annotated[Path, typer.Option(help="Where the embedder was built.")] = Path("build/model"),
