@@ -108,7 +108,7 @@ def test_one_reading_tells_all_problems() -> None:
     document = changed("spec.tiers[0].caps[0].limitUSD", 0.5)
     document["extra"] = 1
     document["metadata"] = {}
-    document["spec"]["routing"]["rules"][0]["use"] = "huge"  # type: ignore[index]
+    document["spec"]["routing"]["rules"][0]["use"] = "huge"  # type: ignore[index]  # a document is of objects
 
     assert {problem.path for problem in read(document).problems} >= {
         "spec.tiers[0].caps[0].limitUSD",

@@ -320,11 +320,11 @@ class Run:
 
     @property
     def record(self) -> Record:
-        return self.only(Write).record  # type: ignore[no-any-return]
+        return self.only(Write).record  # type: ignore[no-any-return]  # only() gives Any
 
     @property
     def settlement(self) -> Settlement:
-        return self.only(Settle).settlement  # type: ignore[no-any-return]
+        return self.only(Settle).settlement  # type: ignore[no-any-return]  # only() gives Any
 
     @property
     def headers(self) -> dict[str, str]:

@@ -92,6 +92,7 @@ _CANCEL = 8
 
 def framed(*messages: object) -> bytes:
     """As gRPC frames them."""
+    # What they are is gRPC's.
     parts = [message.SerializeToString() for message in messages]  # type: ignore[attr-defined]
     return b"".join(b"\0" + len(part).to_bytes(4, "big") + part for part in parts)
 

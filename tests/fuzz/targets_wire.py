@@ -70,7 +70,7 @@ def check_reply(data: bytes) -> None:
 
 
 def _set(mutation: object) -> list[tuple[str, bytes]]:
-    options = mutation.set_headers  # type: ignore[attr-defined]
+    options = mutation.set_headers  # type: ignore[attr-defined]  # a mutation of headers
     return [(option.header.key, option.header.raw_value) for option in options]
 
 

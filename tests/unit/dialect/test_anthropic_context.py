@@ -73,6 +73,7 @@ SAME = [
     (_asks(), ask("And now?", system=[{**BOT, **HOUR}])),
     (_ends(TEXT), _ends({**TEXT, **MARK})),
     (_after(RESULT), _after({**RESULT, **MARK})),
+    # Its content is a list.
     (_after(RESULT), _after({**RESULT, "content": [{**RESULT["content"][0], **MARK}]})),  # type: ignore[dict-item]
     (_asks(tools=[tool(1)]), _asks(tools=[{**tool(1), **HOUR}])),
     (agent(turns=3), agent(turns=3, stream=False, metadata=None)),

@@ -103,6 +103,7 @@ class Exchange(RuleBasedStateMachine):
     @rule(end=st.booleans(), call=st.sampled_from([CHAT, CHAT, CHAT, *OTHER_CALLS]))
     def request_headers(self, end: bool, call: tuple[str, str]) -> None:
         first = isinstance(self.state, Arriving)
+        # It has begun.
         self.governed |= first and call != UNKNOWN and bool(self.state.snapshot.policies)  # type: ignore[union-attr]
         self.messages += 1
         headers = {":method": call[0], ":path": call[1], "content-type": "application/json"}

@@ -34,6 +34,6 @@ def test_lengths_at_which_their_own_encoding_changes(length: int) -> None:
 
 
 def _pairs(mutation: object) -> tuple[tuple[str, str], ...]:
-    options = mutation.set_headers  # type: ignore[attr-defined]
+    options = mutation.set_headers  # type: ignore[attr-defined]  # a mutation of headers
     assert all(option.append_action == option.OVERWRITE_IF_EXISTS_OR_ADD for option in options)
     return tuple((option.header.key, option.header.raw_value.decode("latin-1")) for option in options)
