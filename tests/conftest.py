@@ -21,10 +21,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the slow tests, which start processes and measure time, on one worker: beside each other they would
-    compete for the cores and blame each other for the delay."""
+    compete for the cores and blame each other for the delay. Those of conformance, which start fewest and measure
+    least, may run beside them: all in a row would take longer than the rest of the tests together."""
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group("processes"))
+            group = "conformance" if "conformance" in item.path.parts else "processes"
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture

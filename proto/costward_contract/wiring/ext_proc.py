@@ -31,9 +31,9 @@ CLUSTER_NAME = "costward_extproc"
 OWN_HEADERS = "x-costward-"
 
 CAPABILITIES = ("standalone-override", "retry")
-"""retry: this wiring has the chain for second attempts; without it the data plane asks for none. standalone-override:
+"""retry: this wiring has the chain for second attempts; without it Envoy drops our wish for one. standalone-override:
 Envoy 1.40 takes a reply that carries only a mode override, before the headers reply: a data plane may then read
-bodies above the limit in FULL_DUPLEX_STREAMED while their headers are held. For later: nothing uses it yet."""
+bodies above the limit in FULL_DUPLEX_STREAMED while their headers are held. Announced for later: nothing reads them."""
 
 MESSAGE_TIMEOUT = timedelta(seconds=1)
 """The promise for a hung data plane: a caller waits at most this long before its request goes on. Envoy's own 200 ms
