@@ -17,6 +17,7 @@ from costward_contract.codec import decode, encode
 from costward_contract.errors import SnapshotError
 from costward_contract.snapshot import Snapshot
 
+from costward_extproc.adapters.child_output import printed_by
 from costward_extproc.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -48,16 +49,8 @@ def load(path: Path, child: subprocess.Popen[bytes] | None = None, seconds: floa
     PolicyFileError with every problem."""
     child = child or begin(path)
     try:
-        if child is None:
-            raise OSError
-        with child:
-            try:
-                printed, _ = child.communicate(timeout=seconds)
-            except subprocess.TimeoutExpired:
-                # Before the `with` ends, which waits for the child however long it takes.
-                child.kill()
-                raise
-        if child.returncode == _REJECTED:
+        printed = printed_by(child, seconds)
+        if child is not None and child.returncode == _REJECTED:
             raise PolicyFileError(json.loads(printed))
         return decode(printed)
     except (OSError, ValueError, SnapshotError, subprocess.SubprocessError) as error:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any
 
+from costward_extproc.adapters.child_output import printed_by
 from costward_extproc.core.money import Rates
 
 if TYPE_CHECKING:
@@ -65,16 +66,7 @@ def load(child: subprocess.Popen[str] | None = None, seconds: float = CHILD_SECO
     of it already."""
     child = child or begin()
     try:
-        if child is None:
-            raise OSError
-        with child:
-            try:
-                printed, _ = child.communicate(timeout=seconds)
-            except subprocess.TimeoutExpired:
-                # Before the `with` ends, which waits for the child however long it takes.
-                child.kill()
-                raise
-        return decode(json.loads(printed))
+        return decode(json.loads(printed_by(child, seconds)))
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         logger.warning(
             "prices are read in this process, which costs 40 MB: the child failed (%s)", type(error).__name__

@@ -6,7 +6,6 @@ official Python SDK.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,9 +80,7 @@ class AnthropicMessages:
 
     def rewrite(self, asked: Asked, model: str | None, ask_usage: bool) -> bytes:
         """`ask_usage` changes nothing: every stream tells its usage."""
-        if model is None:
-            return asked.body
-        return strict_json.put_member(asked.body, asked.document, "model", json.dumps(model).encode())
+        return asked.body if model is None else strict_json.put_model(asked.body, asked.document, model)
 
     def take_out_usage(self, held: bytes, chunk: bytes, end: bool) -> tuple[bytes, bytes]:
         """Nothing is ours in a stream that tells its usage anyway."""

@@ -96,7 +96,7 @@ class OpenAIChat:
     def rewrite(self, asked: Asked, model: str | None, ask_usage: bool) -> bytes:
         body = asked.body
         if model is not None:
-            body = strict_json.put_member(body, asked.document, "model", json.dumps(model).encode())
+            body = strict_json.put_model(body, asked.document, model)
         if ask_usage:
             body = _ask_for_usage(body, asked.document)
         return body

@@ -6,7 +6,6 @@ Source of the format: the OpenAI API reference and its OpenAPI document, `Create
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -59,9 +58,7 @@ class OpenAIEmbeddings:
         return b"embeddings"
 
     def rewrite(self, asked: Asked, model: str | None, ask_usage: bool) -> bytes:
-        if model is None:
-            return asked.body
-        return strict_json.put_member(asked.body, asked.document, "model", json.dumps(model).encode())
+        return asked.body if model is None else strict_json.put_model(asked.body, asked.document, model)
 
     def take_out_usage(self, held: bytes, chunk: bytes, end: bool) -> tuple[bytes, bytes]:
         return held + chunk, b""

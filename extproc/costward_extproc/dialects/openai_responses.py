@@ -5,7 +5,6 @@ Source of the format: the OpenAI API reference and its OpenAPI document, `Create
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from costward_extproc.dialects import (
@@ -88,9 +87,7 @@ class OpenAIResponses:
 
     def rewrite(self, asked: Asked, model: str | None, ask_usage: bool) -> bytes:
         """`ask_usage` changes nothing: every stream tells its usage."""
-        if model is None:
-            return asked.body
-        return strict_json.put_member(asked.body, asked.document, "model", json.dumps(model).encode())
+        return asked.body if model is None else strict_json.put_model(asked.body, asked.document, model)
 
     def take_out_usage(self, held: bytes, chunk: bytes, end: bool) -> tuple[bytes, bytes]:
         """Nothing is ours in a stream that tells its usage anyway."""

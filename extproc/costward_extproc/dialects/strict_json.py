@@ -138,6 +138,11 @@ def _trimmed(body: bytes, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
+def put_model(body: bytes, document: Mapping[str, Any], model: str) -> bytes:
+    """The body with another model, every other byte as it was."""
+    return put_member(body, document, "model", json.dumps(model).encode())
+
+
 def put_member(body: bytes, document: Mapping[str, Any], name: str, value: bytes) -> bytes:
     """The JSON object `body`, whose reading is `document`, with this member; every other byte stays as it is."""
     if name in document:
