@@ -14,7 +14,12 @@ _FIXED: Mapping[str, str] = {
     "cache-miss": "the cache has no answer that fits",
     "cache-miss-no-cache": "the caller asked for a fresh answer",
     "cache-miss-long-text": "the cache has no answer to the same words, and the text is too long to compare by meaning",
-    "body-too-large": "its body is larger than what is read",
+    "cache-miss-overloaded": "there was no time to look for an answer to the same words or of the same meaning",
+    "cache-exact": "the same words were answered before",
+    "cache-semantic": "a question of the same meaning was answered before",
+    "overloaded": "more requests waited than could be decided in time",
+    "unreadable-body-too-large": "its body is larger than what is read",
+    "unreadable-empty-body": "its body is empty",
     "unreadable-overloaded": "too many large bodies waited to be read, so it was held to its caps by its size alone",
     "no-body": "its body never came",
     "unpriced-endpoint": "no codec reads this endpoint, so it cannot be priced",
@@ -69,6 +74,10 @@ WARNINGS: Mapping[str, str] = {
     "second-attempt": "the first attempt gave no answer; the request went upstream once more",
     "pinned-signed-thinking": "its history has signed thinking, which only the model that thought it accepts",
     "pinned-model-in-path": "its path names the model, so no other could be put in",
+    "pinned-previous-response": "it goes on from a conversation that the provider stores for one model",
+    "pinned-reasoning-items": "it carries reasoning that another model may not be able to read",
+    "pinned-embeddings": "vectors of two models cannot be compared, so its model stays",
+    "overloaded": "more came than could be decided in time: something was left out",
 }
 
 
@@ -165,3 +174,6 @@ _BY_PREFIX = {
     "cap-reserved": _held,
     "unreadable-": _unreadable,
 }
+
+CODES = frozenset((*_FIXED, *_BY_PREFIX))
+"""Every reason code that has words; those that something follows are given by how they begin: `rule[`."""
