@@ -24,6 +24,7 @@ def veto(asked: str, cached: str) -> str | None:
     Pure, about 100 µs for two texts of 100 characters. Reasons: ids, code, language, numbers, dates, negation,
     polarity, question, entities, order.
     """
+    asked, cached = asked.strip(), cached.strip()
     if asked == cached:
         return None
     if not (_LATIN_ENOUGH.fullmatch(asked) and _LATIN_ENOUGH.fullmatch(cached)):
@@ -83,7 +84,8 @@ def _numbers(one: Facts, other: Facts) -> bool:
 
 
 def _dates(one: Facts, other: Facts) -> bool:
-    return one.dates != other.dates or _tense(one) | _tense(other) == {"past", "present"}
+    mine, yours = _tense(one), _tense(other)
+    return one.dates != other.dates or (mine != yours and mine | yours == {"past", "present"})
 
 
 def _tense(facts: Facts) -> set[str]:

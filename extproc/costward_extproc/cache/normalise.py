@@ -56,27 +56,41 @@ _LONGEST = 8_192
 _MOST_COURTESIES = 8
 """Each costs a copy of the text, so a text made of nothing else must not be followed to its end."""
 
+_MOST_ROUNDS = 4
+"""A sign that goes may lay another courtesy open (`Okay. What`): two rounds and the one that finds no more are enough
+for what people write."""
+
 _NUMBER = re.compile(r"[-+]?[\d.,]*\d")
 
 
 def normalise(text: str) -> str:
-    """The text's canonical form: equal forms ask the same thing, word for word. Always encodable as UTF-8.
+    """The text's canonical form: equal forms ask the same thing, word for word. It is its own form, and always
+    encodable as UTF-8.
 
-    Pure, about 20 µs for 100 characters.
+    Pure, about 50 µs for 100 characters.
     """
-    ascii_only = text.isascii()
-    if not ascii_only:
+    if not text.isascii():
         # Half a surrogate pair cannot be hashed; spelled out, two different halves stay different.
         text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     text = text.strip()
     if len(text) > _LONGEST:
         return text
+    form = text
+    for _ in range(_MOST_ROUNDS):
+        before, form = form, _form(form)
+        if form == before:
+            return form
+    # What goes on changing was not understood.
+    return text
+
+
+def _form(text: str) -> str:
     text = _without_courtesies(text)
-    if "`" in text or '"' in text or "~~~" in text or not ascii_only:
+    if "`" in text or '"' in text or "~~~" in text or not text.isascii():
         parts = _VERBATIM.split(text)
         folded = [part if at % 2 else _fold(part, text) for at, part in enumerate(parts)]
-        return " ".join(part for part in folded if part) or text
-    return _fold(text, text) or text
+        return " ".join(part for part in folded if part).strip() or text
+    return _fold(text, text).strip() or text
 
 
 def _without_courtesies(text: str) -> str:
@@ -94,8 +108,12 @@ def _without_courtesies(text: str) -> str:
 
 
 def _fold(prose: str, whole: str) -> str:
-    if _CODE_LINE.search(prose) if "\n" in prose else _CODE_LINE.search(prose.strip()):
-        return "\n".join(_fold_line(line, whole) for line in prose.split("\n")).strip("\n")
+    if "\n" not in prose:
+        prose = prose.strip()
+    if _CODE_LINE.search(prose):
+        lines = "\n".join(_fold_line(line, whole) for line in prose.split("\n"))
+        # Blanks after a quoted string are no indent, but those of the next line are.
+        return ("\n" + lines.lstrip("\n")).rstrip() if lines.startswith("\n") else lines.strip()
     return _fold_words(prose.split(), whole)
 
 
