@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from costward_contract.snapshot import Cap, MicroUSD
-from costward_extproc.adapters.ledger_tables import MOST_MICRO_USD, OUTPUTS_REMEMBERED, Counter
+from costward_extproc.adapters.ledger_lessons import OUTPUTS_REMEMBERED
+from costward_extproc.adapters.ledger_tables import MOST_MICRO_USD, Counter
 from costward_extproc.adapters.sqlite_ledger import SqliteLedger
 from costward_extproc.adapters.standings import FRESH_S
 from costward_extproc.core.ledger import Charge, Granted, Refused, Reservation, Settlement, Standing

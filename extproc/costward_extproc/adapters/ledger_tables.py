@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from costward_contract.snapshot import MicroUSD
 
+from costward_extproc.adapters import ledger_lessons as lessons
+from costward_extproc.adapters.ledger_lessons import LESSONS_DDL
 from costward_extproc.adapters.sqlite_file import Schema
 from costward_extproc.core.admission import admit
 from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Reservation, Settlement, Standing
@@ -38,13 +39,8 @@ LEDGER_SCHEMA = Schema(
         state TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS reservation_lease ON reservation (state, lease_until);
-    CREATE TABLE IF NOT EXISTS output (
-        key TEXT PRIMARY KEY,
-        recent BLOB NOT NULL,
-        typical INTEGER,
-        at INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID
-    """,
+    """
+    + LESSONS_DDL,
 )
 
 _DAY_S = 86_400
@@ -59,18 +55,6 @@ nobody resumes one."""
 
 ENDED_KEPT_S = _DAY_S
 """How long a repeated settlement is recognised: far longer than any exchange runs."""
-
-OUTPUT_IDLE_S = 30 * _DAY_S
-"""A key unused for a month has a new prompt or a new model by the time it returns."""
-
-OUTPUTS_REMEMBERED = 200
-"""Enough that the 95th percentile rests on ten answers above it, few enough to follow a changed prompt in a day."""
-
-OUTPUTS_NEEDED = 20
-"""The smallest number whose 95th percentile is not simply the largest one seen."""
-
-MOST_TOKENS = 10**9
-"""Beyond any model's answer: a provider's nonsense must not make a settlement fail."""
 
 MOST_MICRO_USD = 2**60
 """A trillion dollars: beyond any bill, and seven of them still add up to what SQLite's integers hold. A provider's
@@ -90,8 +74,7 @@ class Counter:
 
 
 def position(db: sqlite3.Connection, charges: Sequence[Charge], output_key: str) -> Position:
-    row = db.execute("SELECT typical FROM output WHERE key = ?", (output_key,)).fetchone()
-    return Position(standings(db, charges), row[0] if row else None)
+    return Position(standings(db, charges), lessons.typical_output(db, output_key), lessons.habit(db, output_key))
 
 
 def standings(db: sqlite3.Connection, charges: Sequence[Charge]) -> tuple[Standing, ...]:
@@ -184,8 +167,7 @@ def settle(db: sqlite3.Connection, end: Settlement, now: float) -> None:
         release, spend = (amount, cost) if state == "open" else (0, cost - seen)
         _book(db, keys, release, spend)
         db.execute("UPDATE reservation SET state = 'settled', seen = ? WHERE id = ?", (cost, end.id))
-    if end.output_key is not None and end.output_tokens is not None:
-        _learn(db, end.output_key, end.output_tokens, now)
+    lessons.learn(db, end, now)
 
 
 def has_lapsed(db: sqlite3.Connection, now: float) -> bool:
@@ -210,7 +192,7 @@ def prune(db: sqlite3.Connection, now: float) -> None:
     db.execute(
         "DELETE FROM reservation WHERE state IN ('lapsed', 'settled') AND lease_until < ?", (now - ENDED_KEPT_S,)
     )
-    db.execute("DELETE FROM output WHERE at < ?", (now - OUTPUT_IDLE_S,))
+    lessons.prune(db, now)
 
 
 def counters(db: sqlite3.Connection, prefix: str) -> list[Counter]:
@@ -240,24 +222,6 @@ def _book(db: sqlite3.Connection, keys: str, release: int, spend: int) -> None:
 
 def _clamped(amount: int) -> int:
     return min(amount, MOST_MICRO_USD)
-
-
-def _learn(db: sqlite3.Connection, key: str, tokens: int, now: float) -> None:
-    row = db.execute("SELECT recent FROM output WHERE key = ?", (key,)).fetchone()
-    recent = array("Q", row[0] if row else b"")
-    recent.append(min(max(tokens, 0), MOST_TOKENS))
-    recent = recent[-OUTPUTS_REMEMBERED:]
-    db.execute(
-        "INSERT OR REPLACE INTO output (key, recent, typical, at) VALUES (?, ?, ?, ?)",
-        (key, recent.tobytes(), typical(recent), int(now)),
-    )
-
-
-def typical(outputs: Sequence[int]) -> int | None:
-    """The 95th percentile, so that one answer in twenty exceeds what was reserved for it; None while too few."""
-    if len(outputs) < OUTPUTS_NEEDED:
-        return None
-    return sorted(outputs)[-(-len(outputs) * 95 // 100) - 1]
 
 
 def _keys(charges: Iterable[Charge]) -> str:

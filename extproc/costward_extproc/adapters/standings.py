@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from costward_contract.snapshot import MicroUSD
 
-from costward_extproc.core.ledger import Charge, Position, Standing
+from costward_extproc.core.ledger import Charge, Habit, Position, Standing
 
 FRESH_S = 0.5
 """How old another worker's part may be: below what a person notices of a warning, and one read of a key this often
@@ -36,7 +36,7 @@ class Standings:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._typical: OrderedDict[str, tuple[float, int | None]] = OrderedDict()
+        self._typical: OrderedDict[str, tuple[float, int | None, Habit | None]] = OrderedDict()
         self._changed_at: dict[str, int] = {}
         """Number of our last change of each key: what was asked before it is not believed."""
         self.changes = 0
@@ -52,7 +52,7 @@ class Standings:
             if known is None or not 0 <= now - known.read_at <= FRESH_S:
                 return None
             standings.append(Standing(MicroUSD(known.spent), MicroUSD(known.reserved)))
-        return Position(tuple(standings), typical[1])
+        return Position(tuple(standings), *typical[1:])
 
     def learn(self, charges: Sequence[Charge], output_key: str, position: Position, asked: int, now: float) -> None:
         """What the file said, when `changes` was `asked`. That too little is known of an output is remembered as well:
@@ -61,7 +61,7 @@ class Standings:
             if self._changed_at.get(charge.key, 0) <= asked:
                 self._known[charge.key] = _Known(now, standing.spent, standing.reserved)
                 self._known.move_to_end(charge.key)
-        self._typical[output_key] = (now, position.typical_output)
+        self._typical[output_key] = (now, position.typical_output, position.habit)
         self._typical.move_to_end(output_key)
         while len(self._known) > MAX_KEYS:
             self._changed_at.pop(self._known.popitem(last=False)[0], None)

@@ -27,12 +27,45 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Tokens of a whole exchange that a provider told, beside what we had counted. `input` includes `cached` and
+    `written`, which includes `written_1h`."""
+
+    counted: int
+    """Of the input, by us, before it went upstream."""
+    input: int
+    cached: int
+    written: int
+    written_1h: int
+    hidden: int
+    """Of the output, what no caller saw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """What whole exchanges of one output key told in the mean, for those that tell nothing."""
+
+    input: float
+    """Input tokens for each one that we counted: tokenizers differ, and pictures are counted at their largest."""
+    cached: float
+    """Share of the input that was read from the provider's prompt cache."""
+    written: float
+    """Share of the input that was written to it."""
+    written_1h: float
+    """Share of the input that was written to it for an hour, a part of `written`."""
+    hidden: float
+    """Output tokens of an answer that no caller sees."""
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """The answer to `standing`: a Standing for each charge, in the charges' order."""
 
     standings: tuple[Standing, ...]
     typical_output: int | None
     """High percentile of this output key's own outputs in tokens; None until enough are known."""
+    habit: Habit | None = None
+    """None until enough are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +106,5 @@ class Settlement:
     output_tokens: int | None = None
     charges: tuple[Charge, ...] = ()
     """Charged where the ledger knows of no reservation, because reserving failed and the exchange was let through."""
+    told: Told | None = None
+    """What it teaches about the usage of its like, by the same key."""

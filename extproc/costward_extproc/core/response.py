@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from costward_extproc.core import fallback, notices, spending
+from dataclasses import replace
+
+from costward_extproc.core import fallback, notices, spending, untold
 from costward_extproc.core.events import Effect, PassChunk, PassHeaders, Renew, ResponseBody, ResponseHeaders
 from costward_extproc.core.evolve import evolve
-from costward_extproc.core.money import Usage, cost
+from costward_extproc.core.money import cost
 from costward_extproc.core.states import Responding, Step, Upstream
 from costward_extproc.core.tickets import Verdict
 from costward_extproc.core.transcript import Transcript
@@ -56,5 +58,6 @@ def _seen(state: Responding) -> int:
     if case.quote is None:
         return case.seen
     per_token = spending.BYTES_PER_STREAMED_TOKEN if state.streamed else spending.BYTES_PER_TOKEN
-    price = cost(Usage(input=case.tokens, output=state.transcript.size // per_token), case.quote.rates)
+    usage = replace(untold.taken_in(case), output=state.transcript.size // per_token)
+    price = cost(usage, case.quote.rates)
     return fallback.lost(case) + price

@@ -8,10 +8,10 @@ from dataclasses import replace
 from costward_contract.snapshot import MicroUSD
 
 from costward_extproc.cache.entries import Entry
-from costward_extproc.core import fallback, recording, spending
+from costward_extproc.core import fallback, recording, spending, untold
 from costward_extproc.core.case import Case, quote_of
 from costward_extproc.core.events import Effect, Settle, Store, Write
-from costward_extproc.core.ledger import Settlement
+from costward_extproc.core.ledger import Settlement, Told
 from costward_extproc.core.money import Quote, Usage, cost
 from costward_extproc.core.record import End
 from costward_extproc.core.recording import record_of
@@ -72,7 +72,7 @@ def given_up(case: Case, at: float) -> tuple[Effect, ...]:
 
 def _end_unanswered(case: Case, at: float, end: End = "aborted") -> Step:
     """The caller left before the response began: the provider has the input and may go on working."""
-    usage = Usage(input=case.tokens, estimated=True)
+    usage = untold.taken_in(case)
     case = case.warned("usage-estimated")
     record = record_of(
         case,
@@ -113,21 +113,24 @@ def _end_answered(state: Responding, at: float) -> Step:
         stored=entry is not None,
         first_byte_at=state.first_byte_at,
     )
-    output = usage.output if complete and _is_success(state.status) and not usage.estimated else None
-    effects: list[Effect] = list(_settled(case, total, output))
+    teaches = complete and _is_success(state.status) and not usage.estimated
+    # Only hidden output makes it worth counting what was seen of it.
+    seen = spending.counted(reading.text_seen, case.means) if teaches and usage.reasoning else 0
+    told = untold.lesson(case, usage, seen) if teaches else None
+    effects: list[Effect] = list(_settled(case, total, usage.output if teaches else None, told))
     if entry is not None:
         effects.append(Store(entry))
     return Finished(), (*effects, Write(record))
 
 
-def _settled(case: Case, price: MicroUSD, output: int | None) -> tuple[Settle, ...]:
+def _settled(case: Case, price: MicroUSD, output: int | None, told: Told | None = None) -> tuple[Settle, ...]:
     """Also where the ledger could not reserve and the exchange was let through: what it cost is known now."""
     if not case.charges:
         return ()
     # Models that the price list does not know are names that anybody can invent: they teach nothing.
-    teaches = output is not None and case.quote is not None and case.quote.source != "ceiling"
-    key = spending.output_key(case) if teaches else None
-    return (Settle(Settlement(case.frame.id, price, key, output if teaches else None, case.charges)),)
+    if output is None or case.quote is None or case.quote.source == "ceiling":
+        return (Settle(Settlement(case.frame.id, price, charges=case.charges)),)
+    return (Settle(Settlement(case.frame.id, price, spending.output_key(case), output, case.charges, told)),)
 
 
 def _read(state: Responding, kept: bytes) -> Reading:
@@ -169,19 +172,21 @@ def _usage(state: Responding, reading: Reading) -> Usage:
         return said
     if not _is_success(state.status):
         timed_out = state.status == _GATEWAY_TIMEOUT
-        return Usage(input=state.case.tokens, estimated=True) if timed_out else Usage()
+        return untold.taken_in(state.case) if timed_out else Usage()
     if reading.failed and said is None and not reading.text_seen:
         # Refused under a status of success: nothing was read and nothing written.
         return Usage()
     if reading.pending:
-        return Usage(input=state.case.tokens, output=spending.most_pending(state.case), estimated=True)
+        return replace(untold.taken_in(state.case), output=spending.most_pending(state.case))
     output = state.case.means.count_tokens(reading.text_seen) if reading.text_seen else 0
     if state.transcript.overflowed or not (output or said or reading.complete):
         output = max(output, _output_by_size(state))
+    if output:
+        output += untold.hidden(state.case)
     if asked is not None and asked.max_output is not None:
         # An estimate is never above what the caller allowed: embeddings have no output at all.
         output = min(output, asked.max_output * asked.choices)
-    said = said or Usage(input=state.case.tokens)
+    said = said or untold.taken_in(state.case)
     return replace(said, output=max(output, said.output), estimated=True)
 
 

@@ -11,6 +11,7 @@ from costward_extproc.core.fingerprint import digest
 from costward_extproc.core.ledger import Reservation
 from costward_extproc.core.means import Means
 from costward_extproc.core.money import Quote, Usage, cost
+from costward_extproc.core.untold import taken_in
 
 DEFAULT_OUTPUT_TOKENS = 1_024
 """Assumed output where the request sets no limit and fewer than 20 answers of this key are known: longer than most
@@ -44,9 +45,9 @@ def counted(text: str, means: Means) -> int:
 
 
 def quoted(case: Case) -> Case:
-    """With the rates of the model that it will be sent to, and the cost of its input."""
+    """With the rates of the model that it will be sent to, and the likely cost of its input."""
     quote = _quote(case)
-    case = case.but(quote=quote, seen=cost(Usage(input=case.tokens), quote.rates))
+    case = case.but(quote=quote, seen=cost(taken_in(case), quote.rates))
     return case.warned("price-unknown") if quote.source == "ceiling" else case
 
 
@@ -107,10 +108,12 @@ def _typical_output(case: Case) -> int:
 
 
 def output_key(case: Case) -> str:
-    """Whose typical output this is: the policy's requests for one model name. The name is the caller's text, so it
-    goes in as a digest."""
-    model = case.asked.model if case.asked else "unreadable"
-    return _output_key(case.means.digest_key, case.policy.ref, model[:_LONGEST_NAME])
+    """Whose typical output and habit this is: the policy's requests for one model name. Those that ask the provider to
+    keep their prompt stand apart: where that must be asked for, only they are charged less or more for their input. The
+    name is the caller's text, so it goes in as a digest."""
+    model, kept = (case.asked.model, case.asked.keeps_prompt) if case.asked else ("unreadable", None)
+    key = _output_key(case.means.digest_key, case.policy.ref, model[:_LONGEST_NAME])
+    return f"{key}:{kept}" if kept is not None else key
 
 
 @lru_cache(maxsize=1_024)
