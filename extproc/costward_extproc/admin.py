@@ -1,5 +1,5 @@
-"""The admin interface: /metrics for Prometheus, /ready and /health for whoever started us. Apart from the request path,
-on loopback, or for a worker on a Unix socket that its supervisor alone reads.
+"""The admin interface: /metrics for Prometheus, /ready and /health for whoever started us, /wirings for people. Apart
+from the request path, on loopback, or for a worker on a Unix socket that its supervisor alone reads.
 
 A thread of its own serves it, so that a scrape never runs on the event loop.
 """
@@ -48,10 +48,15 @@ class _Quiet(WSGIRequestHandler):
 
 class Admin:
     def __init__(
-        self, where: int | Path, questions: Mapping[str, Callable[[], bool]], registry: CollectorRegistry = REGISTRY
+        self,
+        where: int | Path,
+        questions: Mapping[str, Callable[[], bool]],
+        registry: CollectorRegistry = REGISTRY,
+        pages: Mapping[str, Callable[[], str]] | None = None,
     ) -> None:
         """`where`: a port on loopback, or a path to bind. `questions`: what is told by 200 or 503, by its path such as
-        `/ready`. Raises SettingsError where the port is taken."""
+        `/ready`. `pages`: JSON, by its path. Raises SettingsError where the port is taken."""
+        told = pages or {}
         metrics = make_wsgi_app(registry)
 
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -64,8 +69,11 @@ class Admin:
                 yes = questions[path]()
                 start_response("200 OK" if yes else "503 Service Unavailable", plain)
                 return [f"{'' if yes else 'not '}{path[1:]}\n".encode()]
+            if path in told:
+                start_response("200 OK", [("Content-Type", "application/json")])
+                return [told[path]().encode()]
             start_response("404 Not Found", plain)
-            return [f"only {', '.join(('/metrics', *questions))} are here\n".encode()]
+            return [f"only {', '.join(('/metrics', *questions, *told))} are here\n".encode()]
 
         self._path = where if isinstance(where, Path) else None
         self._server = _serve(where, app)

@@ -39,6 +39,7 @@ from costward_extproc.services import Services
 from costward_extproc.settings import Settings
 from costward_extproc.sockets import admin_socket, bound_socket, last_metrics, worker_socket
 from costward_extproc.threads import Threads
+from costward_extproc.wirings import Wirings
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ async def run(settings: Settings, catalogue: Popen[str] | None = None, compiler:
         questions = {"/ready": lambda: health.is_serving, "/health": pulse.is_felt, "/probed": lambda: health.has_told}
         where = settings.admin_port if settings.worker is None else admin_socket(settings.socket, os.getpid())
         if where:
-            stack.callback(Admin(where, questions).close)
+            stack.callback(Admin(where, questions, pages={"/wirings": services.wirings.page}).close)
         memory.settle()
         await health.serve()
         bound.rename(public)
@@ -133,6 +134,8 @@ async def _services(
         stack.callback(asyncio.create_task(_kept(name, keep, telemetry)).cancel)
     telemetry.watch("costward.semantic.up", "1 where the semantic tier can work", lambda: float(embedder is not None))
     telemetry.watch("costward.reservations.open", "Reservations held", lambda: ledger.open_reservations)
+    wirings = Wirings(telemetry.degraded)
+    telemetry.watch_counts("costward.wiring.calls", "Calls of proxies by the wiring that they run", wirings.calls)
     means = Means(
         quote=(await prices).quote,
         count_tokens=tokens.count,
@@ -153,6 +156,7 @@ async def _services(
         threads=threads,
         gate=Gate(settings.deadline_s, settings.max_deciding),
         deadline_s=settings.deadline_s,
+        wirings=wirings,
     )
 
 

@@ -75,7 +75,9 @@ class Processor:
             self._books.close(conversation.state, conversation.bytes_seen)
 
     def _relief(self, context: grpc.aio.ServicerContext[ProcessingRequest, bytes]) -> Relief:
-        started = started_at(context.invocation_metadata(), context.peer())
+        metadata = context.invocation_metadata()
+        self._services.wirings.saw(metadata)
+        started = started_at(metadata, context.peer())
         waited = None if started is None else self._services.clock() - started
         return self._gate.relief(waited, asyncio.get_running_loop().time())
 

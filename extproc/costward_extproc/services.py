@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from costward_extproc import ports
 from costward_extproc.core.identity import Workload
 from costward_extproc.core.means import Means
 from costward_extproc.gate import Gate
 from costward_extproc.threads import Threads
+from costward_extproc.wirings import Wirings
 
 OFF_LOOP_BYTES = 8 * 1024
 """Bytes of request, answer or entry that take about 200 µs to read or write, the longest that may run on the event
@@ -33,3 +34,4 @@ class Services:
     gate: Gate
     deadline_s: float
     """P3: what the request's operations may take together, under any fault."""
+    wirings: Wirings = field(default_factory=Wirings)

@@ -12,14 +12,10 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.registry import Collector
-
-from costward_extproc import admin
+from costward_extproc import overview
 from costward_extproc.adapters.line_pump import LinePump
 from costward_extproc.adapters.merged_metrics import MergedMetrics
 from costward_extproc.settings import Settings
@@ -66,7 +62,10 @@ class Supervisor:
         with contextlib.ExitStack() as stack:
             stack.callback(self._pump.close)
             if self.settings.admin_port:
-                stack.callback(self._admin().close)
+                told = overview.admin_of(
+                    self.settings.admin_port, self._metrics, self._slots, lambda: list(self._workers)
+                )
+                stack.callback(told.close)
             for slot in self._slots:
                 await self._start(slot)
             keeping = asyncio.create_task(self._keep())
@@ -74,15 +73,6 @@ class Supervisor:
             await self._see_out()
             keeping.cancel()
         return 0 if self._ending else UNUSABLE
-
-    def _admin(self) -> admin.Admin:
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(self._metrics)
-        registry.register(_Lives(self._lives))
-        # Ready as soon as one serves: proxies know each worker's health by themselves, and a whole pod taken out for
-        # one worker that restarts would make an outage of a crash.
-        questions: dict[str, Callable[[], bool]] = {"/ready": self._any_serves, "/health": lambda: True}
-        return admin.Admin(self.settings.admin_port, questions, registry)
 
     # ---- lives ----
 
@@ -234,33 +224,10 @@ class Supervisor:
                 alive.append(worker)
         return alive
 
-    def _any_serves(self) -> bool:
-        return any(worker.says("/ready") is not None for worker in list(self._workers))
-
-    def _lives(self) -> tuple[int, dict[int, int]]:
-        """How many serve, and restarts by number."""
-        serving = sum(slot.current is not None and slot.current.says("/ready") is not None for slot in self._slots)
-        return serving, {slot.number: slot.restarts for slot in self._slots}
-
     def _later(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-class _Lives(Collector):
-    """The supervisor's own figures."""
-
-    def __init__(self, read: Callable[[], tuple[int, dict[int, int]]]) -> None:
-        self._read = read
-
-    def collect(self) -> Iterable[Metric]:
-        serving, restarts = self._read()
-        counter = CounterMetricFamily("costward_worker_restarts", "Workers that ended unasked", labels=["worker"])
-        for number, times in restarts.items():
-            counter.add_metric([str(number)], times)
-        yield counter
-        yield GaugeMetricFamily("costward_workers_serving", "Workers that serve now", serving)
 
 
 def run(settings: Settings, environ: Mapping[str, str]) -> int:

@@ -23,5 +23,20 @@ TEXT = "json"
 ATTEMPTS = "upstream.request_attempt_count"
 """Envoy's attribute: how often it sent this request upstream."""
 
+WIRING_VERSION = "v1"
+"""Changes when the data plane has to treat an exchange differently because of the wiring."""
+
+WIRING = "x-costward-wiring"
+"""Call metadata: the version of the wiring that the proxy runs."""
+
+WIRING_HASH = "x-costward-wiring-hash"
+"""Call metadata: hash of the whole wiring, which tells one from another of the same version."""
+
+CAPABILITIES = "x-costward-capabilities"
+"""Call metadata: what this wiring can do, with commas between."""
+
+RETRY = "retry"
+"""A capability: this wiring has the chain for second attempts; without it Envoy drops our wish for one."""
+
 SIDE = "x-costward-side"
 """Call metadata that tells the data plane a second attempt (`upstream`) from an exchange (absent)."""

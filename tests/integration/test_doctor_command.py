@@ -24,7 +24,7 @@ def built_model(folder: Path) -> Path:
 
 
 def doctor(folder: Path, *words: str) -> tuple[int, dict[str, dict[str, Any]]]:
-    given = {"--state-dir": folder / "state", "--model-dir": folder / "model", "--port": 0}
+    given = {"--state-dir": folder / "state", "--model-dir": folder / "model", "--port": 0, "--admin-port": 0}
     options = [str(word) for pair in given.items() for word in pair]
     result = CliRunner().invoke(app, ["doctor", "--json", *options, *words], catch_exceptions=False)
     checks = json.loads(result.stdout)["checks"]
@@ -35,7 +35,7 @@ def test_a_whole_installation_is_well(tmp_path: Path) -> None:
     built_model(tmp_path / "model")
     code, checks = doctor(tmp_path)
     assert code == 0
-    required = ("Python", "packages", "Envoy", "embedder", "state folder", "SQLite WAL", "port")
+    required = ("Python", "packages", "Envoy", "embedder", "state folder", "SQLite WAL", "port", "wiring")
     assert {name: checks[name]["state"] for name in required} == dict.fromkeys(required, "ok")
     assert not (tmp_path / "state").exists()
 

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from costward_cli.checks import Check, Where, check_all
+from costward_cli.wiring_check import wiring_in_use
 
 _COLOURS = {"ok": "green", "degraded": "yellow", "missing": "red"}
 
@@ -22,13 +23,17 @@ def doctor(
     model_dir: Annotated[Path, typer.Option(help="Where the embedder was built.")] = Path("build/model"),
     host: Annotated[str, typer.Option(help="Address where your clients would connect.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port where your clients would connect.", min=0, max=65535)] = 8080,
+    admin_port: Annotated[
+        int, typer.Option(help="Admin port of a running data plane, on loopback; 0: none.", min=0, max=65535)
+    ] = 9464,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Check everything that the local stack needs. Ends with status 1 if something is missing.
 
     `degraded` still runs, with less: without the embedder, for example, the cache answers exact repeats only.
+    A data plane that runs is asked which wiring its proxies have.
     """
-    checks = check_all(Where(state_dir, model_dir, host, port))
+    checks = [*check_all(Where(state_dir, model_dir, host, port)), *wiring_in_use(admin_port)]
     broken = any(check.state == "missing" for check in checks)
     if as_json:
         typer.echo(json.dumps({"ok": not broken, "checks": [dataclasses.asdict(check) for check in checks]}, indent=2))

@@ -6,7 +6,7 @@ Tokens and durations follow the OpenTelemetry GenAI conventions; money, cache, r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -117,6 +117,16 @@ class Telemetry:
             yield Observation(read())
 
         self._meter.create_observable_gauge(name, [observe], description=description)
+
+    def watch_counts(
+        self, name: str, description: str, read: Callable[[], Iterable[tuple[int, Mapping[str, str]]]]
+    ) -> None:
+        """A counter, by labels, that is read at every scrape."""
+
+        def observe(_options: CallbackOptions) -> Iterable[Observation]:
+            return [Observation(count, labels) for count, labels in read()]
+
+        self._meter.create_observable_counter(name, [observe], description=description)
 
     def close(self) -> None:
         self._provider.shutdown()

@@ -22,18 +22,28 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher
 from envoy_data_plane.google.protobuf import Any
 
-from costward_contract.metadata import ATTEMPTS, FAILED, SECOND, SIDE, TICKET
-from costward_contract.wiring.spec import BODY_LIMIT_BYTES, WIRING_VERSION, EnvoySpec
+from costward_contract.metadata import (
+    ATTEMPTS,
+    CAPABILITIES,
+    FAILED,
+    RETRY,
+    SECOND,
+    SIDE,
+    TICKET,
+    WIRING,
+    WIRING_HASH,
+    WIRING_VERSION,
+)
+from costward_contract.wiring.spec import BODY_LIMIT_BYTES, EnvoySpec
 
 FILTER_NAME = "costward.ext_proc"
 CLUSTER_NAME = "costward_extproc"
 
 OWN_HEADERS = "x-costward-"
 
-CAPABILITIES = ("standalone-override", "retry")
-"""retry: this wiring has the chain for second attempts; without it Envoy drops our wish for one. standalone-override:
-Envoy 1.40 takes a reply that carries only a mode override, before the headers reply: a data plane may then read
-bodies above the limit in FULL_DUPLEX_STREAMED while their headers are held. Announced for later: nothing reads them."""
+ABILITIES = ("standalone-override", RETRY)
+"""standalone-override: Envoy 1.40 takes a reply that carries only a mode override, before the headers reply: a data
+plane may then read bodies above the limit in FULL_DUPLEX_STREAMED while their headers are held. Announced for later."""
 
 MESSAGE_TIMEOUT = timedelta(seconds=1)
 """The promise for a hung data plane: a caller waits at most this long before its request goes on. Envoy's own 200 ms
@@ -146,8 +156,8 @@ def enabled_on_route(failure_mode_allow: bool) -> dict[str, Any]:
 
 def _announcement(digest: str) -> tuple[tuple[str, str], ...]:
     return (
-        ("x-costward-wiring", WIRING_VERSION),
-        ("x-costward-wiring-hash", digest),
-        ("x-costward-capabilities", ",".join(CAPABILITIES)),
+        (WIRING, WIRING_VERSION),
+        (WIRING_HASH, digest),
+        (CAPABILITIES, ",".join(ABILITIES)),
         ("x-costward-body-limit", str(BODY_LIMIT_BYTES)),
     )

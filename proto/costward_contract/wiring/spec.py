@@ -12,9 +12,6 @@ from urllib.parse import SplitResult, urlsplit
 from costward_contract.snapshot import Policy
 from costward_contract.wiring.llm_paths import CLIENT_BASE_PATH
 
-WIRING_VERSION = "v1"
-"""Announced to the data plane; changes when the data plane has to treat an exchange differently because of it."""
-
 MAX_SOCKET_PATH_BYTES = 107
 """`sun_path` has 108 bytes on Linux, one of them the closing zero."""
 
