@@ -147,6 +147,10 @@ def _held(record: Record, _: str) -> str:
     return f"what is left of {_cap_words(record)} is held by requests that are still running"
 
 
+def _unread_step(record: Record, _: str) -> str:
+    return f"its body could not be read, and {_use_model(record, '')}"
+
+
 def _unreadable(_: Record, code: str) -> str:
     return f"its body could not be read in one safe way ({code})"
 
@@ -172,6 +176,7 @@ _BY_PREFIX = {
     "cap-warn": _warned,
     "cap-spent": _spent,
     "cap-reserved": _held,
+    "cap-unreadable": _unread_step,
     "unreadable-": _unreadable,
 }
 

@@ -65,6 +65,22 @@ def capped(case: Case, charge: Charge, standing: Standing) -> Answer:
     return Answer(429, (("content-type", rendered.content_type), *headers), rendered.body, case.reason)
 
 
+def unread(case: Case, charge: Charge, standing: Standing) -> Answer:
+    """A body that cannot be read came to a step that would have put another model in. A retry of the same bytes helps
+    only once the window ends."""
+    rung = case.step.rung if case.step is not None else None
+    text = (
+        f"The {charge.cap.id} limit of ${caps.usd(charge.cap.limit)} (${caps.usd(standing.spent)} spent) has reached "
+        f"the step from which requests go to {rung}. This request's body cannot be read ({case.unreadable}), so that "
+        "cannot be done for it. Send one JSON object as application/json, within the size that is read."
+    )
+    details = {**_details(case, charge, standing), "unreadable": case.unreadable}
+    code = "budget_unreadable"
+    rendered = case.frame.dialect.render_error(text, "insufficient_quota", code, details, case.frame.id)
+    headers = (("content-type", rendered.content_type), *_capped_headers(case, charge, spent=True))
+    return Answer(429, headers, rendered.body, case.reason)
+
+
 def _details(case: Case, charge: Charge, standing: Standing) -> dict[str, object]:
     return {
         "cap": charge.cap.id,

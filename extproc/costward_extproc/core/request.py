@@ -44,6 +44,10 @@ from costward_extproc.dialects.strict_json import Unreadable
 NEIGHBOURS = 4
 """Neighbours asked for: the nearest may be vetoed where the second, a true paraphrase, is not."""
 
+_HARMLESS = ("empty-body", OVERLOADED)
+"""Bodies that pass unread also where a step puts another model in: no provider answers one that is empty, and that
+there was no time to read one is no fault of its caller's."""
+
 NEAR_MISS = 0.8
 """Similarity from which a neighbour's score is written down though the threshold is higher: what a person who tunes
 the threshold would look at. Most texts of one partition are less alike."""
@@ -143,12 +147,23 @@ def _judge(case: Case, results: dict[str, Result], at: float) -> Step:
     step = case.step
     if case.reached is not None and step is not None and step.action == "Message":
         return _refuse(case, case.reached.charge, case.reached.standing, "cap-spent", at)
+    if case.reached is not None and _evades(case):
+        case = case.but(decision="refuse", reason="cap-unreadable", decided_at=at)
+        return _answered(case, notices.unread(case, case.reached.charge, case.reached.standing))
     case = _planned(case, step)
     if isinstance(entry, Failure):
         return _reserve(_cache_down(case, entry), at)
     if isinstance(entry, Entry) and lookup.serves(case, entry, at):
         return _hit(case, entry, None, at)
     return _look_by_meaning(case, at)
+
+
+def _evades(case: Case) -> bool:
+    """Whether a step would put another model in, and cannot, because nobody can read the body: sent as it came, it
+    would be the way around the step."""
+    step = case.step
+    puts_model = step is not None and step.action == "UseModel"
+    return puts_model and case.unreadable is not None and case.unreadable not in _HARMLESS
 
 
 def _planned(case: Case, step: LadderStep | None) -> Case:
