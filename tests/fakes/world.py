@@ -59,7 +59,7 @@ from costward_extproc.core.events import (
     Write,
 )
 from costward_extproc.core.identity import Workload
-from costward_extproc.core.ledger import Granted, Position, Settlement, Standing
+from costward_extproc.core.ledger import Granted, Habit, Position, Settlement, Standing
 from costward_extproc.core.means import Means
 from costward_extproc.core.money import Quote, Rates
 from costward_extproc.core.record import Record
@@ -170,6 +170,7 @@ class World:
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
     vectors: Mapping[str, Sequence[float]] = field(default_factory=dict)
     typical_output: int | None = None
+    habit: Habit | None = None
     fail: frozenset[str] = frozenset()
     records: list[Record] = field(default_factory=list)
     workload: Workload = WORKLOAD
@@ -197,7 +198,7 @@ class World:
         match effect:
             case Stand():
                 standings = tuple(self._standing(charge.key) for charge in effect.charges)
-                return Position(standings, self.typical_output)
+                return Position(standings, self.typical_output, self.habit)
             case FindExact():
                 return self.entries.get((effect.partition, effect.key))
             case Embed():

@@ -181,7 +181,7 @@ def _usage(state: Responding, reading: Reading) -> Usage:
     output = state.case.means.count_tokens(reading.text_seen) if reading.text_seen else 0
     if state.transcript.overflowed or not (output or said or reading.complete):
         output = max(output, _output_by_size(state))
-    if output:
+    if reading.text_seen or not state.streamed:
         output += untold.hidden(state.case)
     if asked is not None and asked.max_output is not None:
         # An estimate is never above what the caller allowed: embeddings have no output at all.
