@@ -20,21 +20,21 @@ from costward_contract.v1 import snapshot_pb2 as pb
 def encode(snapshot: Snapshot) -> bytes:
     """Deterministic bytes with their hash; `snapshot.hash` itself is not looked at."""
     body = _body(snapshot)
-    return pb.Sealed(hash=_hash(body), snapshot=body).SerializeToString(deterministic=True)
+    return pb.Sealed(hash=body_hash(body), snapshot=body).SerializeToString(deterministic=True)
 
 
 def seal(snapshot: Snapshot) -> Snapshot:
     """The same snapshot with its hash filled in."""
-    return replace(snapshot, hash=_hash(_body(snapshot)))
+    return replace(snapshot, hash=body_hash(_body(snapshot)))
 
 
-def decode(data: bytes) -> Snapshot:
-    """The snapshot in these bytes, sealed. Raises SnapshotError."""
+def opened(data: bytes) -> tuple[str, pb.Snapshot]:
+    """The hash and the message in a `Sealed`'s bytes. Raises SnapshotError where it is none, is torn, or newer."""
     sealed = pb.Sealed()
     _parse(sealed, data)
     if not sealed.hash:
         raise SnapshotError("not a snapshot: no hash in it")
-    if sealed.hash != _hash(sealed.snapshot):
+    if sealed.hash != body_hash(sealed.snapshot):
         raise SnapshotError("the snapshot is torn or was changed: its bytes do not match their hash; fetch it again")
     message = pb.Snapshot()
     _parse(message, sealed.snapshot)
@@ -45,9 +45,15 @@ def decode(data: bytes) -> Snapshot:
         )
     if message.schema_version == 0:
         raise SnapshotError("not a snapshot: no schema version in it")
+    return sealed.hash, message
+
+
+def decode(data: bytes) -> Snapshot:
+    """The snapshot in these bytes, sealed. Raises SnapshotError."""
+    hash, message = opened(data)
     return Snapshot(
         policies=tuple(wire.read_policy(policy) for policy in message.policies),
-        hash=sealed.hash,
+        hash=hash,
         schema_version=message.schema_version,
     )
 
@@ -66,5 +72,6 @@ def _parse(message: pb.Sealed | pb.Snapshot, data: bytes) -> None:
         raise SnapshotError("not a snapshot: the bytes are torn, or something else") from None
 
 
-def _hash(body: bytes) -> str:
+def body_hash(body: bytes) -> str:
+    """What names a snapshot: `sha256:` and the hex digest of its serialised form."""
     return f"sha256:{hashlib.sha256(body).hexdigest()}"

@@ -1,0 +1,90 @@
+"""From one snapshot to the next by what changed: one edit among ten thousand policies is sent as one policy.
+
+Works on serialised policies, so that neither side builds objects of what stays the same. What a delta leads to is held
+against the hash of the whole: a wrong one is found, never applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+
+from costward_contract.codec import body_hash, opened
+from costward_contract.errors import SnapshotError
+from costward_contract.v1 import delivery_pb2 as wire
+from costward_contract.v1 import snapshot_pb2 as pb
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A snapshot in its serialised parts."""
+
+    hash: str
+    schema_version: int
+    policies: tuple[bytes, ...]
+    """Each a `Policy`, in order of precedence."""
+
+
+def parts_of(sealed: bytes) -> Parts:
+    """The parts of a `Sealed`. Raises SnapshotError as `codec.opened` does."""
+    hash, message = opened(sealed)
+    policies = tuple(policy.SerializeToString(deterministic=True) for policy in message.policies)
+    return Parts(hash, message.schema_version, policies)
+
+
+def sealed_of(parts: Parts) -> bytes:
+    """The `Sealed` with these parts. Raises SnapshotError where they do not match their hash."""
+    message = pb.Snapshot(schema_version=parts.schema_version)
+    try:
+        for policy in parts.policies:
+            message.policies.add().ParseFromString(policy)
+    except DecodeError:
+        raise SnapshotError("a policy of the update is torn; fetch the whole snapshot") from None
+    body = message.SerializeToString(deterministic=True)
+    if body_hash(body) != parts.hash:
+        raise SnapshotError("the update does not lead to the snapshot that it names; fetch the whole snapshot")
+    return pb.Sealed(hash=parts.hash, snapshot=body).SerializeToString(deterministic=True)
+
+
+def difference(old: Parts, new: Parts) -> wire.Delta:
+    """What leads from `old` to `new`. Linear: policies keep their order of precedence but for the few that changed."""
+    return wire.Delta(base=old.hash, schema_version=new.schema_version, steps=_steps(old.policies, new.policies))
+
+
+def applied(old: Parts, update: wire.Delta, hash: str) -> Parts:
+    """What `update` makes of `old`; only `sealed_of` tells whether it is what `hash` names. Raises SnapshotError."""
+    if update.base != old.hash:
+        raise SnapshotError("the update begins at another snapshot than the one in force; fetch the whole snapshot")
+    at = 0
+    policies: list[bytes] = []
+    for step in update.steps:
+        if step.HasField("policy"):
+            policies.append(step.policy)
+            continue
+        if step.keep:
+            policies += old.policies[at : at + step.keep]
+        at += step.keep + step.skip
+    return Parts(hash, update.schema_version, tuple(policies))
+
+
+def _steps(old: tuple[bytes, ...], new: tuple[bytes, ...]) -> Iterator[wire.Step]:
+    """Greedy: right for any two lists, and short where what stays keeps its order."""
+    place = {policy: at for at, policy in enumerate(old)}
+    at = kept = 0
+    for policy in new:
+        found = place.get(policy, -1)
+        if found == at:
+            at, kept = at + 1, kept + 1
+            continue
+        if kept:
+            yield wire.Step(keep=kept)
+            kept = 0
+        if found < at:
+            yield wire.Step(policy=policy)
+        else:
+            yield wire.Step(skip=found - at)
+            at, kept = found + 1, 1
+    if kept:
+        yield wire.Step(keep=kept)
