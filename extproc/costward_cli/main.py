@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from costward_cli.commands.demo import demo
@@ -23,6 +26,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"costward {version('costward')}")
+        raise typer.Exit
+
+
+@app.callback()
+def costward(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Tell the version and end.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Cost control for LLM traffic."""
+
 
 app.command("demo")(demo)
 app.command("up")(up)

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 LISTEN = "COSTWARD_LISTEN"
 CERTIFICATE, KEY, CLIENT_CA = "COSTWARD_TLS_CERTIFICATE", "COSTWARD_TLS_KEY", "COSTWARD_TLS_CLIENT_CA"
 
+MEANINGS: Mapping[str, str] = {
+    LISTEN: "HOST:PORT for proxies on other machines, beside the socket; needs the three files below",
+    CERTIFICATE: "PEM file: our certificate, which proxies check",
+    KEY: "PEM file: its private key",
+    CLIENT_CA: "PEM file: what a proxy's certificate must chain to, an authority that signs for nobody else",
+}
+"""Of each variable, for `--help`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hop:

@@ -1,30 +1,34 @@
 """The data plane's start-up settings: read once from the environment, all problems reported together.
 
-Nothing else reads the environment.
+Nothing else reads the environment. Each setting names its variable, default and meaning here alone, and `--help` prints
+them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from costward_extproc.core.identity import Workload
 from costward_extproc.core.means import LEASE_S
 from costward_extproc.errors import SettingsError
 from costward_extproc.gate import MAX_DECIDING
-from costward_extproc.hop import Hop, hop_from
+from costward_extproc.hop import MEANINGS, Hop, hop_from
 from costward_extproc.sockets import longest_names
-
-T = TypeVar("T")
 
 LOCAL = Workload("local", "default", "local")
 """Whom all traffic belongs to in local mode, where there is one app."""
 
 ADMIN_PORT = 0
+"""None: who wants a scrape chooses a port that is free."""
+
 DEADLINE_S = 0.2
+"""Promise P3: what our own work may add; a fifth of Envoy's message_timeout."""
+
 WORKERS = 1
+"""A second one only helps where there is a second core."""
 
 DRAIN_S = 25.0
 """Kubernetes kills half a minute after SIGTERM: what is left is for the proxies to notice, and for the stores to
@@ -38,88 +42,6 @@ _MOST_WORKERS = 64
 
 _SOCKET_BYTES = 107
 """The longest path that Linux takes for a Unix socket (sockaddr_un, less its ending zero)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    socket: Path
-    """Where Envoy's ext_proc cluster finds us; of several workers `{socket}.0`, `{socket}.1` and so on."""
-    policy_file: Path
-    state_dir: Path
-    """Ledger, cache, records, digest key and the last good snapshot; must survive restarts."""
-    model_dir: Path | None = None
-    """The built embedder; None or empty: no semantic tier."""
-    admin_port: int = ADMIN_PORT
-    """Loopback port of /metrics, /ready and /health; 0: none. Of several workers it is their supervisor's."""
-    workload: Workload = LOCAL
-    """Whom all traffic of this process belongs to: in local mode there is one app."""
-    lease_s: float = LEASE_S
-    """A dead process blocks its callers' caps for at most a minute; a live one renews every quarter of it."""
-    deadline_s: float = DEADLINE_S
-    """Promise P3: what our own work may add before upstream, under any fault; a fifth of Envoy's message_timeout."""
-    workers: int = WORKERS
-    """Processes, each with a socket of its own. One, because a second only helps where there is a second core."""
-    worker: int | None = None
-    """Which of several this process is; its supervisor sets it. None: the only one, or the supervisor."""
-    supervisor: int | None = None
-    """A worker's parent, by its process id."""
-    drain_s: float = DRAIN_S
-    """How long streams may go on after SIGTERM before they are cut."""
-    max_deciding: int = MAX_DECIDING
-    """Exchanges that may be between their body and their decision at once; beyond it they pass or are refused."""
-    hop: Hop | None = None
-    """A TCP port with mutual TLS beside the socket, for proxies on other machines."""
-    probe_s: float = PROBE_S
-    """Within which every proxy has asked for our health again."""
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """Raises SettingsError with every problem."""
-        read = _Reader(environ)
-        settings = cls(
-            socket=read.needed("COSTWARD_SOCKET", _socket, Path()),
-            policy_file=read.needed("COSTWARD_POLICY_FILE", Path, Path()),
-            state_dir=read.needed("COSTWARD_STATE_DIR", Path, Path()),
-            model_dir=read.optional("COSTWARD_MODEL_DIR", Path, None),
-            admin_port=read.optional("COSTWARD_ADMIN_PORT", _port, ADMIN_PORT),
-            workload=read.optional("COSTWARD_WORKLOAD", _workload, LOCAL),
-            lease_s=read.optional("COSTWARD_LEASE_SECONDS", _seconds, LEASE_S),
-            deadline_s=read.optional("COSTWARD_DEADLINE_SECONDS", _seconds, DEADLINE_S),
-            workers=read.optional("COSTWARD_WORKERS", _workers, WORKERS),
-            worker=read.optional("COSTWARD_WORKER", _set_by_supervisor, None),
-            supervisor=read.optional("COSTWARD_SUPERVISOR", _set_by_supervisor, None),
-            max_deciding=read.optional("COSTWARD_MAX_DECIDING", _count, MAX_DECIDING),
-            drain_s=read.optional("COSTWARD_DRAIN_SECONDS", _seconds, DRAIN_S),
-            probe_s=read.optional("COSTWARD_PROBE_SECONDS", _seconds, PROBE_S),
-            hop=hop_from(environ, read.problems),
-        )
-        if settings.hop is not None and settings.workers > 1:
-            read.problems.append("COSTWARD_LISTEN is one port, which only one worker can serve: set COSTWARD_WORKERS=1")
-        if read.problems:
-            raise SettingsError(read.problems)
-        return settings
-
-
-class _Reader:
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.problems: list[str] = []
-
-    def needed(self, name: str, parse: Callable[[str], T], stand_in: T) -> T:
-        if not self._environ.get(name):
-            self.problems.append(f"{name} is not set")
-            return stand_in
-        return self.optional(name, parse, stand_in)
-
-    def optional(self, name: str, parse: Callable[[str], T], default: T) -> T:
-        value = self._environ.get(name)
-        if not value:
-            return default
-        try:
-            return parse(value)
-        except ValueError as problem:
-            self.problems.append(f"{name}={value!r}: {problem}")
-            return default
 
 
 def _socket(value: str) -> Path:
@@ -168,3 +90,151 @@ def _seconds(value: str) -> float:
     if not 0 < seconds < 86_400:
         raise ValueError("must be more than 0 and less than a day")
     return seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable, as `--help` tells it."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+def _variable(name: str, parse: Callable[[str], Any], meaning: str, told: bool = True) -> dict[str, Any]:
+    """Metadata of a setting that is read from this variable. `told`: by --help."""
+    return {"name": name, "parse": parse, "meaning": meaning, "told": told}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    socket: Path = field(
+        metadata=_variable(
+            "COSTWARD_SOCKET",
+            _socket,
+            "Unix socket where Envoy's ext_proc cluster finds us; of several workers PATH.0, PATH.1 and so on",
+        )
+    )
+    policy_file: Path = field(
+        metadata=_variable("COSTWARD_POLICY_FILE", Path, "CostPolicy documents, read again when they change")
+    )
+    state_dir: Path = field(
+        metadata=_variable(
+            "COSTWARD_STATE_DIR",
+            Path,
+            "ledger, cache, records, digest key and the last good snapshot; must survive restarts",
+        )
+    )
+    model_dir: Path | None = field(
+        default=None, metadata=_variable("COSTWARD_MODEL_DIR", Path, "the built embedder; none: no semantic tier")
+    )
+    admin_port: int = field(
+        default=ADMIN_PORT,
+        metadata=_variable(
+            "COSTWARD_ADMIN_PORT", _port, "loopback port of /metrics, /ready, /health and /wirings; 0: none"
+        ),
+    )
+    workload: Workload = field(
+        default=LOCAL,
+        metadata=_variable(
+            "COSTWARD_WORKLOAD", _workload, "whom all traffic belongs to: CLUSTER/NAMESPACE/SERVICE-ACCOUNT"
+        ),
+    )
+    lease_s: float = field(
+        default=LEASE_S,
+        metadata=_variable(
+            "COSTWARD_LEASE_SECONDS",
+            _seconds,
+            "how long a dead process blocks its callers' caps at most; a live one renews every quarter of it",
+        ),
+    )
+    deadline_s: float = field(
+        default=DEADLINE_S,
+        metadata=_variable(
+            "COSTWARD_DEADLINE_SECONDS",
+            _seconds,
+            "what our own work may add before upstream, under any fault; less than Envoy's message_timeout of 1 s",
+        ),
+    )
+    workers: int = field(
+        default=WORKERS, metadata=_variable("COSTWARD_WORKERS", _workers, "processes, each with a socket of its own")
+    )
+    worker: int | None = field(
+        default=None, metadata=_variable("COSTWARD_WORKER", _set_by_supervisor, "which of several it is", told=False)
+    )
+    supervisor: int | None = field(
+        default=None, metadata=_variable("COSTWARD_SUPERVISOR", _set_by_supervisor, "its process id", told=False)
+    )
+    drain_s: float = field(
+        default=DRAIN_S,
+        metadata=_variable(
+            "COSTWARD_DRAIN_SECONDS", _seconds, "how long streams may go on after SIGTERM before they are cut"
+        ),
+    )
+    max_deciding: int = field(
+        default=MAX_DECIDING,
+        metadata=_variable(
+            "COSTWARD_MAX_DECIDING",
+            _count,
+            "exchanges between their body and their decision at once; beyond it they pass or are refused",
+        ),
+    )
+    probe_s: float = field(
+        default=PROBE_S,
+        metadata=_variable(
+            "COSTWARD_PROBE_SECONDS", _seconds, "within which every proxy has asked for our health again"
+        ),
+    )
+    hop: Hop | None = None
+    """A TCP port with mutual TLS beside the socket, for proxies on other machines."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Raises SettingsError with every problem."""
+        problems: list[str] = []
+        values: dict[str, Any] = {}
+        for setting in fields(cls):
+            if setting.metadata:
+                _read(environ, setting.name, setting.metadata, setting.default is MISSING, values, problems)
+        hop = hop_from(environ, problems)
+        if hop is not None and values.get("workers", WORKERS) > 1:
+            problems.append("COSTWARD_LISTEN is one port, which only one worker can serve: set COSTWARD_WORKERS=1")
+        if problems:
+            raise SettingsError(problems)
+        return cls(**values, hop=hop)
+
+
+def variables() -> Iterator[Variable]:
+    """What a user may set, the needed ones first."""
+    for setting in sorted(fields(Settings), key=lambda one: one.default is not MISSING):
+        if setting.metadata.get("told"):
+            yield Variable(setting.metadata["name"], _shown(setting.default), setting.metadata["meaning"])
+    for name, meaning in MEANINGS.items():
+        yield Variable(name, _shown(None), meaning)
+
+
+def _shown(default: Any) -> str:
+    if default is MISSING:
+        return "must be set"
+    if default is None:
+        return "none"
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def _read(
+    environ: Mapping[str, str],
+    setting: str,
+    variable: Mapping[str, Any],
+    needed: bool,
+    values: dict[str, Any],
+    problems: list[str],
+) -> None:
+    """Into `values`, or what is wrong into `problems`. An empty variable is one that is not set."""
+    name = variable["name"]
+    if text := environ.get(name):
+        try:
+            values[setting] = variable["parse"](text)
+        except ValueError as problem:
+            problems.append(f"{name}={text!r}: {problem}")
+    elif needed:
+        problems.append(f"{name} is not set")
