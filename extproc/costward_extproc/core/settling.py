@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import replace
 
 from costward_contract.snapshot import MicroUSD
@@ -11,6 +10,7 @@ from costward_extproc.cache.entries import Entry
 from costward_extproc.core import fallback, recording, spending, untold
 from costward_extproc.core.case import Case, quote_of
 from costward_extproc.core.events import Effect, Settle, Store, Write
+from costward_extproc.core.inflating import PLAIN, inflated, is_read
 from costward_extproc.core.ledger import Settlement, Told
 from costward_extproc.core.money import Quote, Usage, cost
 from costward_extproc.core.record import End
@@ -38,9 +38,6 @@ from costward_extproc.dialects.reading import only_usage
 NOTHING = MicroUSD(0)
 _GATEWAY_TIMEOUT = 504
 """Envoy's own answer when the provider was too slow: the call was made, and most providers charge for it."""
-_PLAIN = ("", "identity")
-_INFLATE_LIMIT = 16 * 1024 * 1024
-"""Bytes that a compressed answer may grow to: four times the kept answer, so a bomb costs bounded memory."""
 
 
 def close(state: State, at: float) -> Step:
@@ -136,33 +133,28 @@ def _settled(case: Case, price: MicroUSD, output: int | None, told: Told | None 
 def _read(state: Responding, kept: bytes) -> Reading:
     if not _is_success(state.status):
         return Reading(failed=True)
-    body = inflated(kept, state.encoding)
-    if body is None:
+    read = inflated(kept, state.encoding)
+    if read is None:
         return Reading()
+    body = read.body
     dialect, asked = state.case.frame.dialect, state.case.asked
-    if state.streamed and state.transcript.overflowed and state.encoding in _PLAIN:
+    if state.streamed and state.transcript.overflowed and state.encoding in PLAIN:
         body = state.transcript.both_ends()
     reading = dialect.read_answer(body, state.streamed, asked)
-    if reading.usage is None and state.transcript.overflowed and state.encoding in _PLAIN:
+    if reading.usage is None and state.transcript.overflowed and state.encoding in PLAIN:
         # Too long to keep, but its end was kept, and that is where a provider says what it counted.
         tail = state.transcript.tail
         last = dialect.read_answer(tail if state.streamed else only_usage(tail), state.streamed, asked)
         whole = not state.streamed and state.ended and last.usage is not None
         reading = replace(reading, usage=last.usage, complete=whole or last.complete or reading.complete)
-    return reading
+    # Of one that its caller left early the rest was not to be expected.
+    is_broken = read.end == "corrupt" or (read.end == "cut" and state.ended)
+    return _doubted(reading) if is_broken else reading
 
 
-def inflated(body: bytes, encoding: str) -> bytes | None:
-    """The plain bytes; None for an encoding that is not read here. A cut or broken stream gives what came before."""
-    if encoding in _PLAIN:
-        return body
-    if encoding not in ("gzip", "deflate"):
-        return None
-    plain = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-    try:
-        return plain.decompress(body, _INFLATE_LIMIT)
-    except zlib.error:
-        return None
+def _doubted(reading: Reading) -> Reading:
+    """Of bytes that are not what the provider compressed: an estimate, and never kept."""
+    return replace(reading, complete=False, storable=None, output_final=False)
 
 
 def _usage(state: Responding, reading: Reading) -> Usage:
@@ -192,8 +184,10 @@ def _usage(state: Responding, reading: Reading) -> Usage:
 
 def _output_by_size(state: Responding) -> int:
     """Of an answer that could not be read to its end: JSON that was cut, an unknown encoding, or too much of it."""
-    framed = state.streamed and state.encoding in _PLAIN
-    return state.transcript.size // (spending.BYTES_PER_STREAMED_TOKEN if framed else spending.BYTES_PER_TOKEN)
+    read = inflated(state.transcript.bytes(), state.encoding) if is_read(state.encoding) else None
+    size = max(state.transcript.size, len(read.body) if read is not None else 0)
+    framed = state.streamed and (read is not None or state.encoding in PLAIN)
+    return size // (spending.BYTES_PER_STREAMED_TOKEN if framed else spending.BYTES_PER_TOKEN)
 
 
 def _quote(case: Case, reading: Reading) -> Quote:

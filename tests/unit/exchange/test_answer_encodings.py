@@ -24,6 +24,8 @@ def _run(world: World, body: bytes, encoding: str, streamed: bool = False, end: 
     [
         ("gzip", gzip.compress(completion())),
         ("GZIP", gzip.compress(completion())),
+        ("x-gzip", gzip.compress(completion())),
+        ("gzip", gzip.compress(completion()[:50]) + gzip.compress(completion()[50:])),
         ("deflate", zlib.compress(completion())),
     ],
 )
@@ -66,6 +68,24 @@ def test_a_broken_encoding_is_neither_kept_nor_free(body: bytes) -> None:
     assert run.flowed == body
     assert not world.entries
     assert run.record.usage.estimated
+
+
+def test_a_corrupt_one_is_charged_by_what_could_be_read() -> None:
+    world = World.of(policy())
+    press = zlib.compressobj(wbits=31)
+    body = press.compress(stream(text="one two three four")) + press.flush(zlib.Z_SYNC_FLUSH) + b"\xff" * 9
+    run = _run(world, body, "gzip", streamed=True)
+    assert run.flowed == body
+    assert not world.entries
+    usage = run.record.usage
+    assert (usage.input, usage.output, usage.estimated, run.record.end) == (12, 7, True, "error")
+
+
+def test_one_whose_caller_left_after_the_last_event_is_whole() -> None:
+    world = World.of(policy())
+    press = zlib.compressobj(wbits=31)
+    run = _run(world, press.compress(stream()) + press.flush(zlib.Z_SYNC_FLUSH), "gzip", streamed=True, end=False)
+    assert (run.record.end, run.record.usage.estimated) == ("complete", False)
 
 
 def test_a_bomb_is_read_to_a_bound() -> None:
