@@ -148,8 +148,8 @@ def _judge(case: Case, results: dict[str, Result], at: float) -> Step:
     if case.reached is not None and step is not None and step.action == "Message":
         return _refuse(case, case.reached.charge, case.reached.standing, "cap-spent", at)
     if case.reached is not None and _evades(case):
-        case = case.but(decision="refuse", reason="cap-unreadable", decided_at=at)
-        return _answered(case, notices.unread(case, case.reached.charge, case.reached.standing))
+        answer = notices.unread(case, case.reached.charge, case.reached.standing)
+        return _answered(case.but(decision="refuse", reason="cap-unreadable", decided_at=at), answer)
     case = _planned(case, step)
     if isinstance(entry, Failure):
         return _reserve(_cache_down(case, entry), at)
