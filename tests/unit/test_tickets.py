@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from costward_contract.snapshot import Cap, MicroUSD
 from costward_extproc.core.ledger import Charge
 from costward_extproc.core.tickets import Second, Splice, Ticket, Turn, Verdict, difference, spliced
@@ -32,6 +34,25 @@ def test_a_ticket_is_read_as_it_was_written(ticket: Ticket) -> None:
 def test_nonsense_is_none(text: str) -> None:
     assert Ticket.of(text) is None
     assert Verdict.of(text) is None
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers(-(2**63), 2**63) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=4),
+    max_leaves=4,
+)
+"""Whatever JSON can say; an infinite number is written as null and as 1e999."""
+
+
+@given(TICKETS, st.data())
+def test_any_value_in_any_place_makes_a_ticket_or_none(ticket: Ticket, data: st.DataObject) -> None:
+    document = json.loads(ticket.text())
+    document[data.draw(st.sampled_from(sorted(document)))] = data.draw(VALUES)
+    for nested in filter(None, (document["next"], document["asSent"])):
+        if isinstance(nested, list):
+            nested[-1] = [[1, 2, data.draw(VALUES)], [data.draw(VALUES), 2, ""]]
+    read = Ticket.of(json.dumps(document).replace("Infinity", "1e999"))
+    assert read is None or Ticket.of(read.text()) == read
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40))

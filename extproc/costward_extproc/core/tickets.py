@@ -18,6 +18,9 @@ from costward_extproc.core.ledger import Charge
 TurnName = Literal["next", "as-sent", "same", "refused"]
 """next: another rung; as-sent: without our changes; same: once more the same; refused: a cap was in the way."""
 
+_NONSENSE = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
+"""What reading JSON of another shape raises; the last is an infinite number's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Splice:
@@ -102,7 +105,7 @@ class Ticket:
                 charges=tuple(_charge_in(charge) for charge in values["charges"]),
                 second=Second(_turn_in(values["next"]), _turn_in(values["asSent"])),
             )
-        except (ValueError, KeyError, TypeError):
+        except _NONSENSE:
             return None
 
 
@@ -125,7 +128,7 @@ class Verdict:
             values = orjson.loads(text)
             first = values["first"]
             return cls(str(values["turn"]), None if first is None else int(first), str(values["reason"]))
-        except (ValueError, KeyError, TypeError):
+        except _NONSENSE:
             return None
 
 
@@ -177,5 +180,5 @@ def _turn_in(values: list[Any] | None) -> Turn | None:
     if values is None:
         return None
     model, amount, seen, splices = values
-    made = tuple(Splice(start, end, value.encode("latin-1")) for start, end, value in splices)
-    return Turn(model, MicroUSD(amount), MicroUSD(seen), made)
+    made = tuple(Splice(int(start), int(end), value.encode("latin-1")) for start, end, value in splices)
+    return Turn(str(model), MicroUSD(int(amount)), MicroUSD(int(seen)), made)

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from costward_contract.snapshot import Alias, LadderStep, Rung, UpstreamFailure
 from costward_extproc.core.decide import Features, plan
+from costward_extproc.core.events import GoUpstream
 from costward_extproc.core.fallback import next_rung
+from costward_extproc.core.tickets import Verdict
 
 from tests.fakes.two_attempts import EASY, TwoAttempts, falling_back
 from tests.fakes.world import World, chat, policy, tier
@@ -103,3 +105,15 @@ def test_an_easy_task_goes_up() -> None:
     assert b'"gpt-5-mini"' in attempts.sent
     reply = attempts.fail(503)
     assert reply.body == attempts.sent.replace(b'"gpt-5-mini"', b'"gpt-5"')
+
+
+@pytest.mark.parametrize("change", [b" ", b""], ids=["longer", "shorter"])
+def test_another_body_than_the_first_attempts_goes_as_it_is(change: bytes) -> None:
+    """Splices are places in one body: in another they would cut it anywhere."""
+    attempts = TwoAttempts.of(World.of(falling_back()), chat(model="auto"), EASY)
+    other = attempts.sent + change if change else attempts.sent.replace(b" ", b"", 1)
+    assert len(other) != len(attempts.sent)
+    reply = attempts.fail(503, sent=other)
+    assert isinstance(reply, GoUpstream)
+    assert reply.body is None
+    assert Verdict.of(reply.verdict) == Verdict("same", 503)
