@@ -1,23 +1,21 @@
 """Snapshots from a policy file: the local stand-in for the control plane's stream, behind the same port.
 
-A file that turns bad never replaces a good snapshot, and the last good one is kept on disk, so that a restart with a
-bad file goes on with what was in force (promise P5).
+A file that turns bad changes nothing, and a restart with a bad file goes on with what was in force.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from subprocess import Popen
 
-from costward_contract.codec import decode, encode
-from costward_contract.errors import SnapshotError
+from costward_contract.codec import encode
 from costward_contract.snapshot import Snapshot
 
 from costward_extproc.adapters import policy_compiler
+from costward_extproc.adapters.held_snapshot import HeldSnapshot
 from costward_extproc.adapters.policy_compiler import PolicyFileError
 
 log = logging.getLogger(__name__)
@@ -40,24 +38,17 @@ class FileSnapshots:
         """Reads the file now, unless `compiler` was begun with it before; where it is bad, goes on with the last good
         snapshot. Blocks until then. Raises PolicyFileError if there is none."""
         self._path = path
-        self._last_good = last_good
+        self._held = HeldSnapshot(last_good)
         self._on_rejected = on_rejected
-        self._changed = asyncio.Condition()
         self._stamp = _stamp(path)
-        self._current = self._first(compiler)
+        self._held.current = self._first(compiler)
 
     @property
     def current(self) -> Snapshot:
-        return self._current
+        return self._held.current
 
-    async def watch(self) -> AsyncIterator[Snapshot]:
-        seen = ""
-        while True:
-            async with self._changed:
-                await self._changed.wait_for(lambda: self._current.hash != seen)  # noqa: B023  # read under the lock
-                snapshot = self._current
-            seen = snapshot.hash
-            yield snapshot
+    def watch(self) -> AsyncIterator[Snapshot]:
+        return self._held.watch()
 
     async def keep(self) -> None:
         """Look for changes until cancelled."""
@@ -73,39 +64,23 @@ class FileSnapshots:
             snapshot = await asyncio.to_thread(policy_compiler.load, self._path)
         except PolicyFileError as error:
             self._on_rejected()
-            log.error("policy file rejected, %s stays in force: %s", self._current.hash[:19], error)
+            log.error("policy file rejected, %s stays in force: %s", self.current.hash[:19], error)
             return
-        if snapshot.hash == self._current.hash:
-            return
-        await asyncio.to_thread(self._keep_good, snapshot)
-        async with self._changed:
-            self._current = snapshot
-            self._changed.notify_all()
-        log.info("snapshot %s in force, %d policies", snapshot.hash[:19], len(snapshot.policies))
+        if snapshot.hash != self.current.hash:
+            await self._held.replace(snapshot)
 
     def _first(self, compiler: Popen[bytes] | None) -> Snapshot:
         try:
             snapshot = policy_compiler.load(self._path, compiler)
         except PolicyFileError as error:
-            try:
-                snapshot = decode(self._last_good.read_bytes())
-            except (OSError, SnapshotError):
+            kept = self._held.kept()
+            if kept is None:
                 raise error from None
             self._on_rejected()
-            log.error("policy file rejected, going on with the last good snapshot %s: %s", snapshot.hash[:19], error)
-            return snapshot
-        self._keep_good(snapshot)
+            log.error("policy file rejected, going on with the last good snapshot %s: %s", kept.hash[:19], error)
+            return kept
+        self._held.keep_on_disk(encode(snapshot))
         return snapshot
-
-    def _keep_good(self, snapshot: Snapshot) -> None:
-        """Replaced whole, so that a crash leaves the old or the new one; under a name of our own until then, because
-        other workers do the same at the same moment."""
-        fresh = self._last_good.with_suffix(f".{os.getpid()}")
-        try:
-            fresh.write_bytes(encode(snapshot))
-            os.replace(fresh, self._last_good)
-        except OSError as problem:
-            log.error("the last good snapshot cannot be kept on disk: %s", problem)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
