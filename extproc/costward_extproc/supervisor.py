@@ -115,10 +115,11 @@ class Supervisor:
             # It has said why.
             self._over.set()
             return
-        await self._restart(slot, how_it_ended(status), asyncio.get_running_loop().time() - worker.born)
+        now = asyncio.get_running_loop().time()
+        await self._restart(slot, how_it_ended(status), 0.0 if worker.served is None else now - worker.served)
 
-    async def _restart(self, slot: Slot, how: str, lived_s: float) -> None:
-        pause = slot.pause_after(lived_s)
+    async def _restart(self, slot: Slot, how: str, served_s: float) -> None:
+        pause = slot.pause_after(served_s)
         level, again = (logging.ERROR, ", as it keeps ending") if slot.keeps_ending else (logging.WARNING, "")
         log.log(level, "worker %d %s; restart %d in %g s%s", slot.number, how, slot.restarts, pause, again)
         with contextlib.suppress(TimeoutError):
@@ -129,7 +130,7 @@ class Supervisor:
 
     async def _told_when_serving(self, worker: Worker) -> None:
         if await self._until(worker, "/ready", self.pace.start_s):
-            self._has_served = True
+            self._has_served, worker.served = True, asyncio.get_running_loop().time()
             log.info("worker %d serves, process %d", worker.number, worker.pid)
 
     async def _until(self, worker: Worker, path: str, seconds: float) -> bool:
@@ -170,6 +171,7 @@ class Supervisor:
         if not await self._until(successor, "/ready", self.pace.start_s):
             successor.tell(signal.SIGTERM)
             return False
+        successor.served = asyncio.get_running_loop().time()
         predecessor, slot.current = slot.current, successor
         if predecessor is not None:
             predecessor.tell(signal.SIGHUP)

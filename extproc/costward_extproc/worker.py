@@ -22,8 +22,9 @@ class Pace:
     """A crash by one request is over at once, and until the worker is back the others carry its load."""
     longest_s: float = 5.0
     """What crashes at every start must not burn a core, and whoever mends it should not wait for long."""
-    steady_s: float = 10.0
-    """Alive this long, the next crash is a new one and the pause starts small again."""
+    steady_s: float = 1.0
+    """Having served this long, its next crash is a new one and the pause starts small again. A fault in the start, or
+    in what callers send all the time, shows within milliseconds; and while a pause lasts, traffic passes unmetered."""
     start_s: float = 60.0
     """A start takes a second or two; the rest is for a machine that is busy with other work."""
     keep_s: float = 5.0
@@ -46,6 +47,8 @@ class Worker:
     born: float
     answered: float
     """Loop time of its last answer to us."""
+    served: float | None = None
+    """Loop time since which it serves."""
 
     @property
     def pid(self) -> int:
@@ -85,10 +88,10 @@ class Slot:
     restarts: int = 0
     _next_s: float = field(default=0.0)
 
-    def pause_after(self, lived_s: float) -> float:
-        """Its process ended unasked after so long: how long to wait before the next."""
+    def pause_after(self, served_s: float) -> float:
+        """Its process ended unasked after serving so long: how long to wait before the next."""
         self.restarts += 1
-        pause = self.pace.first_s if lived_s > self.pace.steady_s else max(self._next_s, self.pace.first_s)
+        pause = self.pace.first_s if served_s > self.pace.steady_s else max(self._next_s, self.pace.first_s)
         self._next_s = min(2 * pause, self.pace.longest_s)
         return pause
 

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from costward_cli.data_plane import FIRST_PAUSE_SECONDS, STEADY_SECONDS
 from costward_cli.problems import CliError
 from costward_cli.sockets import listen
 from costward_cli.stack import Stack, StackSpec
@@ -87,6 +88,18 @@ async def test_a_killed_data_plane_comes_back_and_traffic_flows_meanwhile(spec: 
         assert stack.data_plane_pid not in (None, before)
     assert "ended with status -9" in events[0]
     assert "serves again" in events[1]
+
+
+async def test_one_that_has_served_comes_back_at_once_however_often_it_dies(spec: StackSpec) -> None:
+    """A pause that grows is for what dies in its start: to callers it is time without Costward."""
+    events: list[str] = []
+    async with Stack(spec, on_event=events.append) as stack:
+        for kills in range(1, 4):
+            await asyncio.sleep(STEADY_SECONDS + 0.1)
+            assert stack.data_plane_pid is not None
+            os.kill(stack.data_plane_pid, signal.SIGKILL)
+            await until(lambda kills=kills: sum("serves again" in event for event in events) == kills)  # type: ignore[misc]
+    assert sum(f"again in {FIRST_PAUSE_SECONDS:g} s" in event for event in events) == 3, events
 
 
 async def test_a_data_plane_that_cannot_start_says_why(spec: StackSpec, tmp_path: Path) -> None:
