@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -29,9 +30,11 @@ from tests.fakes.mixed_traffic import Flavour, traffic
 OUT = Path(__file__).resolve().parents[1] / "build" / "mixed.json"
 CALLERS = 12
 """Enough that a process on two cores always has something to do, few enough that its callers do not starve it."""
+KILL_CALLERS = 40
+"""Enough that ten thousand exchanges, many of them slow, take minutes, and each kill catches several of each kind."""
 LEASE_S = 3.0
 WORKERS = 2
-SLOW = Flavour(slow=0.4, aliases=0)
+SLOW = Flavour(slow=0.3, aliases=0)
 """Without aliases, which nobody resolves while Costward is down."""
 
 Tick = Callable[[Outcome], None]
@@ -51,10 +54,15 @@ async def hits(count: int, seed: int, tick: Tick) -> Verdict:
         return await verdict(run)
 
 
-async def killed(seconds: float, every_s: float, seed: int, tick: Tick) -> Verdict:
+async def killed(count: int, every_s: float, seed: int, tick: Tick) -> Verdict:
     async with mixed_run(lease_seconds=LEASE_S) as run:
-        kills = await play_with_kills(run, _for(run, seconds, seed, tick), every_s, most=sys.maxsize)
+        playing = run.play(traffic(seed, range(count), SLOW), KILL_CALLERS, tick)
+        began = time.monotonic()
+        kills = await play_with_kills(run, playing, every_s, most=sys.maxsize)
+        took = time.monotonic() - began
         found = await verdict(run, kills, LEASE_S)
+    caught: Counter[str] = sum(map(Counter, kills.phases), Counter())
+    found.figures.update(seconds=round(took), caughtByPhase=dict(caught))
     if not kills.at:
         found.problems.append("nothing was killed")
     return found
@@ -86,8 +94,8 @@ async def run_all(asked: argparse.Namespace, console: Console) -> dict[str, Verd
     parts: dict[str, tuple[Callable[[Tick], Any], int | None]] = {
         "unchanged": (lambda tick: unchanged(asked.count, asked.seed, tick), asked.count),
         "hits": (lambda tick: hits(asked.count // 5, asked.seed + 1, tick), asked.count // 5),
-        "killed": (lambda tick: killed(asked.kill_seconds, asked.kill_every, asked.seed + 2, tick), None),
-        "restarted": (lambda tick: restarted(asked.kill_seconds / 4, asked.seed + 3, tick), None),
+        "killed": (lambda tick: killed(asked.kill_count, asked.kill_every, asked.seed + 2, tick), asked.kill_count),
+        "restarted": (lambda tick: restarted(asked.restart_seconds, asked.seed + 3, tick), None),
     }
     found = {}
     with Progress(*columns, console=console) as progress:
@@ -126,8 +134,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="mixed", description=__doc__)
     parser.add_argument("--count", type=int, default=10_000, help="exchanges of the first part; a fifth of it for hits")
     parser.add_argument("--seed", type=int, default=1, help="another one gives other exchanges")
-    parser.add_argument("--kill-seconds", type=float, default=120, help="how long the part with kills takes")
+    parser.add_argument("--kill-count", type=int, default=10_000, help="exchanges of the part with kills")
     parser.add_argument("--kill-every", type=float, default=5, help="seconds between two kills, at least")
+    parser.add_argument("--restart-seconds", type=float, default=30, help="how long the part with restarts takes")
     parser.add_argument("--only", action="append", choices=["unchanged", "hits", "killed", "restarted"])
     asked = parser.parse_args()
     console = Console(width=160)
