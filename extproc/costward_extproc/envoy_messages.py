@@ -134,10 +134,10 @@ def reply_of(effect: ReadOn | GoUpstream | Answer | PassHeaders | PassChunk) -> 
             return _read(remove)
         case GoUpstream("headers", _, remove):
             return _read(remove, answer_only=True)
-        case GoUpstream(_, body, _, (), "", ""):
-            return _go_upstream(body)
-        case GoUpstream(_, body, _, add, ticket, verdict):
-            return b"".join([_go_upstream(body), _wishes(add), _tell(TICKET, ticket), _tell(SECOND, verdict)])
+        case GoUpstream(_, body, remove, (), "", ""):
+            return _go_upstream(body, remove)
+        case GoUpstream(_, body, remove, add, ticket, verdict):
+            return b"".join([_go_upstream(body, remove), _wishes(add), _tell(TICKET, ticket), _tell(SECOND, verdict)])
         case PassHeaders(add, remove):
             parts = [_option("response_headers", name, value) for name, value in add]
             return b"".join([*parts, _without(remove)] if remove else parts) or _PASS_HEADERS
@@ -168,13 +168,13 @@ def _without(names: tuple[str, ...]) -> bytes:
     return _bytes(ProcessingResponse(response_headers=HeadersResponse(response=common)))
 
 
-def _go_upstream(body: bytes | None) -> bytes:
+def _go_upstream(body: bytes | None, remove: tuple[str, ...]) -> bytes:
     if body is None:
         return _GO_UPSTREAM
     common = CommonResponse(
         body_mutation=BodyMutation(body=body),
         # A length that no longer fits is request smuggling; without one Envoy sends chunks.
-        header_mutation=HeaderMutation(remove_headers=["content-length"]),
+        header_mutation=HeaderMutation(remove_headers=["content-length", *remove]),
     )
     return _bytes(ProcessingResponse(request_body=BodyResponse(response=common)))
 

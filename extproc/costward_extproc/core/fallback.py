@@ -59,7 +59,7 @@ def arranged(case: Case, sent: bytes | None) -> tuple[Case, Retry | None]:
         policy=case.policy.ref,
         tier=case.frame.caller.tier.name,
         path=case.frame.headers.get(":path", ""),
-        size=len(asked.body if sent is None else sent),
+        size=case.body_bytes if sent is None else len(sent),
         charges=case.charges if second.raises else (),
         second=second,
     )

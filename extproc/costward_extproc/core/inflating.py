@@ -39,11 +39,6 @@ class Inflated:
     """cut: there would be more, which did not come or is over the limit; corrupt: it is not what was compressed."""
 
 
-def coding(header: str | None) -> str:
-    """The one name that a content-encoding is compared by."""
-    return (header or "").strip().lower()
-
-
 def is_read(encoding: str) -> bool:
     return encoding in _READ
 

@@ -6,7 +6,7 @@ from costward_contract.snapshot import LadderStep
 
 from costward_extproc.cache.entries import Embedding as Embedded
 from costward_extproc.cache.entries import Entry
-from costward_extproc.core import caps, fallback, lookup, notices, settling, spending
+from costward_extproc.core import arrival, caps, fallback, lookup, notices, settling, spending
 from costward_extproc.core.case import Case, Frame
 from costward_extproc.core.decide import Features, plan
 from costward_extproc.core.events import (
@@ -23,8 +23,7 @@ from costward_extproc.core.events import (
     Stand,
 )
 from costward_extproc.core.evolve import evolve
-from costward_extproc.core.fingerprint import digest
-from costward_extproc.core.headers import hop_headers
+from costward_extproc.core.headers import hop_headers, unencoded
 from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Settlement, Standing
 from costward_extproc.core.record import CacheNote
 from costward_extproc.core.relief import OVERLOADED
@@ -38,8 +37,6 @@ from costward_extproc.core.states import (
     Step,
     Upstream,
 )
-from costward_extproc.dialects.base import Asked
-from costward_extproc.dialects.strict_json import Unreadable
 
 NEIGHBOURS = 4
 """Neighbours asked for: the nearest may be vetoed where the second, a true paraphrase, is not."""
@@ -55,20 +52,20 @@ the threshold would look at. Most texts of one partition are less alike."""
 
 def consult(frame: Frame, body: bytes, at: float) -> Step:
     """Read the body and ask where the caps stand and whether the answer is known by the same words."""
-    return _ask(_read(frame, body), at)
+    return _ask(arrival.read(frame, body), at)
 
 
 def consult_unread(frame: Frame, length: int, at: float) -> Step:
     """A request whose body is not read, because there is none or because its declared length is over the route's
     limit: it passes as it is, and is held to its caps by its size."""
     reason = "body-too-large" if length else "empty-body"
-    return _ask(_unreadable(frame, reason, length).but(by_headers=True), at)
+    return _ask(arrival.unreadable(frame, reason, length).but(by_headers=True), at)
 
 
 def consult_in_passing(frame: Frame, size: int, at: float) -> Step:
     """A request whose body came and is not read, because too many bytes wait to be: it passes as it is, and is held to
     its caps by its size. Unmetered it would let a burst of large bodies around them."""
-    return _ask(_unreadable(frame, OVERLOADED, size).warned(OVERLOADED), at)
+    return _ask(arrival.unreadable(frame, OVERLOADED, size).warned(OVERLOADED), at)
 
 
 def _ask(case: Case, at: float) -> Step:
@@ -103,35 +100,6 @@ def resume(state: State, event: Done) -> Step:
             return _with_reservation(state.case, event.value, event.at)
         case _:
             return state, ()
-
-
-def _read(frame: Frame, body: bytes) -> Case:
-    media = frame.headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
-        if media != "application/json" and not media.endswith("+json"):
-            raise Unreadable("content-type")
-        asked = frame.dialect.read_request(body, frame.endpoint.model)
-    except Unreadable as problem:
-        return _unreadable(frame, problem.reason, len(body))
-    tokens = spending.counted(frame.dialect.prompt_text(asked), frame.means) + asked.flat_tokens
-    caller = frame.caller
-    if caller.session is None:
-        frame = evolve(frame, caller=evolve(caller, session=_session(frame, asked)))
-    return Case(frame, len(body), asked=asked, tokens=tokens)
-
-
-def _session(frame: Frame, asked: Asked) -> str:
-    """Without a session header: as the body names it, else the conversation's own beginning, which tells its turns
-    from other conversations."""
-    key, user = frame.means.digest_key, frame.caller.user or ""
-    if asked.session:
-        return digest(key, "session", asked.session)
-    return digest(key, "conversation", user, frame.dialect.opening(asked))
-
-
-def _unreadable(frame: Frame, reason: str, size: int) -> Case:
-    tokens = size // spending.BYTES_PER_TOKEN + 1
-    return Case(frame, size, unreadable=reason, tokens=tokens, reason=f"unreadable-{reason}")
 
 
 def _judge(case: Case, results: dict[str, Result], at: float) -> Step:
@@ -252,7 +220,8 @@ def _send(case: Case, at: float) -> Step:
         body = _rewritten(case)
         case, retry = fallback.arranged(case, body)
         wishes, ticket = (retry.headers, retry.ticket) if retry is not None else ((), "")
-        to_provider = GoUpstream(to="body", body=body, add=wishes, ticket=ticket)
+        remove = unencoded(case.frame.headers) if body is not None else ()
+        to_provider = GoUpstream(to="body", body=body, remove=remove, add=wishes, ticket=ticket)
     # A stream may last minutes: the request's bytes and document are not kept for it.
     asked = case.asked and evolve(case.asked, body=b"", document={})
     return Upstream(case.but(asked=asked)), (to_provider,)

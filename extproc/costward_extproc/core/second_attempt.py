@@ -6,9 +6,7 @@ exchange itself does, once, when the answer is over. Whatever goes wrong here, t
 
 from __future__ import annotations
 
-from costward_contract.snapshot import Policy
-
-from costward_extproc.core import notices
+from costward_extproc.core import arrival, notices
 from costward_extproc.core.case import Case, Frame
 from costward_extproc.core.events import (
     Answer,
@@ -21,11 +19,11 @@ from costward_extproc.core.events import (
     RequestHeaders,
 )
 from costward_extproc.core.fallback import chosen
+from costward_extproc.core.headers import encoding_of, unencoded
 from costward_extproc.core.identity import Caller
 from costward_extproc.core.ledger import Granted, Refused, Reservation
 from costward_extproc.core.states import Arriving, Finished, Raising, Retrying, Step
 from costward_extproc.core.tickets import Ticket, Turn, Verdict, spliced
-from costward_extproc.dialects.base import Dialect
 from costward_extproc.dialects.registry import endpoint_of
 from costward_extproc.dialects.strict_json import Unreadable
 
@@ -77,7 +75,8 @@ def resume(state: Raising, event: Done) -> Step:
 
 
 def _go(state: Raising) -> Step:
-    return Finished(), (GoUpstream("body", body=state.body, verdict=state.verdict.text()),)
+    remove = unencoded(state.case.frame.headers)
+    return Finished(), (GoUpstream("body", body=state.body, remove=remove, verdict=state.verdict.text()),)
 
 
 def _refuse(state: Raising, case: Case, answer: Answer) -> Step:
@@ -95,14 +94,16 @@ def _body(state: Retrying, turn: Turn, event: RequestBody) -> bytes | None:
         return spliced(sent, turn.splices)
     if event.is_unread:
         return None
-    return _renamed(state.case.frame.dialect, state.case.policy, turn.model, sent)
+    return _renamed(state.case.frame, turn.model, sent)
 
 
-def _renamed(dialect: Dialect, policy: Policy, model: str, sent: bytes) -> bytes | None:
+def _renamed(frame: Frame, model: str, sent: bytes) -> bytes | None:
+    dialect, policy = frame.dialect, frame.policy
     if all(rung.model != model for rung in policy.models):
         # The policy was changed meanwhile, and this model is no longer its own.
         return None
     try:
-        return dialect.rewrite(dialect.read_request(sent), model, False)
+        plain = arrival.plain(sent, encoding_of(frame.headers))
+        return dialect.rewrite(dialect.read_request(plain), model, False)
     except Unreadable:
         return None

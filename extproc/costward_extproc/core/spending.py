@@ -24,6 +24,9 @@ it did use is told to a later request that is not read, so no smaller amount wou
 BYTES_PER_TOKEN = 4
 """Of a body that cannot be read: English text and JSON have about this many bytes a token."""
 
+BYTES_PER_COMPRESSED_TOKEN = 1
+"""Of a body whose compression is not read: text shrinks to about a quarter."""
+
 BYTES_PER_STREAMED_TOKEN = 200
 """Of an SSE stream: about one event a token, most of it framing."""
 
