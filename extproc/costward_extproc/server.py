@@ -18,6 +18,7 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 from costward_extproc.books import BACKGROUND, Books, queue
 from costward_extproc.cache.entries import Entry
 from costward_extproc.core import exchange
+from costward_extproc.core.arrival import weight
 from costward_extproc.core.events import (
     Broken,
     Done,
@@ -144,7 +145,10 @@ class Conversation:
 
     async def _read(self, event: RequestBody) -> tuple[Effect, ...]:
         """A body's step: where too much waits to be read already, the machine is told not to."""
-        if (size := len(event.chunk)) <= OFF_LOOP_BYTES:
+        size = weight(self.state, event.chunk)
+        # What a compressed one grows to, later steps have to deal with too.
+        self.bytes_seen += size - len(event.chunk)
+        if size <= OFF_LOOP_BYTES:
             step = _stepped(self.state, event)
         else:
             with self._services.threads.lane(size).place(size) as thread:
