@@ -18,7 +18,7 @@ from typing import Any
 from costward_cli.stand_in.bill import Sale, is_known
 
 from tests.fakes import mixed_streams
-from tests.fakes.mixed_counting import Usage, input_of, tokens
+from tests.fakes.mixed_counting import Usage, tokens, usages
 from tests.fakes.mixed_requests import CHAT, EMBEDDINGS, MESSAGES, TARGETS
 
 _DIALECTS = {target: dialect for dialect, target in TARGETS.items()}
@@ -56,7 +56,12 @@ class Script:
     sale: Sale | None = None
     """Of the whole answer; None: nothing is charged."""
     told_after: int = 0
-    """Bytes of the body after which a discount or hidden output is told: of an answer cut before, nobody can know."""
+    """Bytes of the body after which a discount and hidden output are told, also that there are none: of an answer cut
+    before, nobody can know."""
+    hidden: int = 0
+    """Output that is made before the first one that is sent."""
+    cacheable: tuple[Usage, ...] = ()
+    """What its input might have been charged as, each as likely as the others."""
 
     @property
     def body(self) -> bytes:
@@ -72,7 +77,7 @@ class Script:
                 break
             left -= len(part.data)
             texts.append(part.text)
-        return self.sale._replace(output=min(tokens("".join(texts)), self.sale.output))
+        return self.sale._replace(output=min(_made("".join(texts), self.hidden), self.sale.output))
 
 
 def answer(target: str, headers: Mapping[str, str], body: bytes) -> Script:
@@ -110,7 +115,8 @@ def _answer(dialect: str, document: dict[str, Any], draw: random.Random) -> Scri
     family = "anthropic" if dialect == MESSAGES else "openai"
     if not is_known(document["model"], family):
         return _error(dialect, 404, "There is no such model.")
-    usage = input_of(dialect, document, draw)
+    cacheable = usages(dialect, document)
+    usage = draw.choice(cacheable)
     if dialect == EMBEDDINGS:
         return _embedded(document, usage, draw)
     said = _said(dialect, document, usage, draw)
@@ -130,11 +136,9 @@ def _answer(dialect: str, document: dict[str, Any], draw: random.Random) -> Scri
         said.usage.written_1h,
         family,
     )
-    after = 0
-    if said.usage.cached or said.usage.written or said.usage.reasoning:
-        after = len(parts[0].data) if stream and family == "anthropic" else sum(len(part.data) for part in parts)
+    after = len(parts[0].data) if stream and family == "anthropic" else sum(len(part.data) for part in parts)
     media = "text/event-stream; charset=utf-8" if stream else "application/json"
-    return Script(200, _headers(media, draw), parts, stream, sale, after)
+    return Script(200, _headers(media, draw), parts, stream, sale, after, said.usage.reasoning, cacheable)
 
 
 def _said(dialect: str, document: dict[str, Any], usage: Usage, draw: random.Random) -> Said:
@@ -193,6 +197,11 @@ def _error(dialect: str, status: int, message: str) -> Script:
     return Script(status, (("content-type", "application/json"), ("server", "cloudflare"), *late), (Part(body),))
 
 
+def _made(text: str, hidden: int) -> int:
+    """Output that was made when so much of it had been sent: a model thinks before it speaks."""
+    return tokens(text) + hidden if text else 0
+
+
 def _compressed(script: Script) -> Script:
     body = gzip.compress(script.body, mtime=0)
     headers = (*script.headers, ("content-encoding", "gzip"))
@@ -210,7 +219,8 @@ def _broken(script: Script, fault: str) -> Script:
     if kind == "error":
         told = json.dumps({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
         kept = (*kept, Part(b"event: error\ndata: " + told.encode() + b"\n\n"))
-    sale = script.sale and script.sale._replace(output=tokens("".join(part.text for part in kept)))
+    made = _made("".join(part.text for part in kept), script.hidden)
+    sale = script.sale and script.sale._replace(output=made)
     return replace(script, parts=kept, sale=sale)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import Any
 
 import splintr
@@ -25,8 +25,26 @@ class Usage:
     written_1h: int = 0
     reasoning: int = 0
 
+    @property
+    def cacheing(self) -> dict[str, Any]:
+        """What the prompt cache made of the input."""
+        return {"cached": self.cached, "written": self.written, "written_1h": self.written_1h}
 
-def input_of(dialect: str, document: dict[str, Any], draw: random.Random) -> Usage:
+
+def usages(dialect: str, document: dict[str, Any]) -> tuple[Usage, ...]:
+    """What the provider's prompt cache may make of a request's input, each as likely as the others: by its own lights
+    it is cached or it is not."""
+    total = _input_of(dialect, document)
+    if dialect == MESSAGES and '"cache_control": {' in json.dumps(document):
+        shares = product((0, 50, 80), (0, 10), (0, 5))
+        parts = ((total * read // 100, total * hour // 100, total * minutes // 100) for read, hour, minutes in shares)
+        return tuple(Usage(total, cached=r, written=h + m, written_1h=h) for r, h, m in parts)
+    if dialect not in (MESSAGES, EMBEDDINGS) and total > 1_024:
+        return Usage(total), Usage(total, cached=total // 256 * 128)
+    return (Usage(total),)
+
+
+def _input_of(dialect: str, document: dict[str, Any]) -> int:
     """As OpenAI's counting guide has it: every text, three for each message, tools by their schemas."""
     given: Any = document.get("messages", document.get("input"))
     texts = list(_texts([document.get("system"), document.get("instructions"), given]))
@@ -39,20 +57,10 @@ def input_of(dialect: str, document: dict[str, Any], draw: random.Random) -> Usa
     total = tokens("\n".join(texts)) + hidden + framing + pictures + _numbers(given) + 3 * (dialect == CHAT)
     if dialect == MESSAGES and document.get("tools"):
         total += 346
-    return _cached(dialect, json.dumps(document), total, draw)
+    return total
 
 
 _PICTURES = {CHAT: 1_105, MESSAGES: 4_784}
-
-
-def _cached(dialect: str, written: str, total: int, draw: random.Random) -> Usage:
-    """What the provider's prompt cache makes of it."""
-    if dialect == MESSAGES and '"cache_control": {' in written:
-        read, hour, minutes = (total * draw.choice(shares) // 100 for shares in ([0, 50, 80], [0, 10], [0, 5]))
-        return Usage(total, cached=read, written=hour + minutes, written_1h=hour)
-    if dialect not in (MESSAGES, EMBEDDINGS) and total > 1_024 and draw.random() < 0.5:
-        return Usage(total, cached=total // 256 * 128)
-    return Usage(total)
 
 
 def _texts(value: object, name: str = "") -> Iterable[str]:

@@ -13,12 +13,14 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from statistics import fmean
 from typing import Literal
 
 import h11
 from costward_cli.stand_in.bill import Sale, price
 
 from tests.fakes.mixed_answers import Script, answer
+from tests.fakes.mixed_counting import Usage
 
 Lane = Literal["plain", "ours"]
 LANES: tuple[Lane, ...] = ("plain", "ours")
@@ -44,12 +46,20 @@ class Request:
     """What is charged for it, once it is over."""
     told: bool = True
     """All that it is charged for could be seen by somebody who saw the answer up to its cut."""
+    cacheable: tuple[Usage, ...] = ()
     over: bool = False
 
     @property
     def charged(self) -> int:
         """µ$."""
         return price(self.sale) if self.sale is not None else 0
+
+    @property
+    def expected(self) -> float:
+        """µ$ that it would be charged for in the mean, where nobody could see what the cache made of it."""
+        if self.sale is None or self.told or not self.cacheable:
+            return self.charged
+        return fmean(price(self.sale._replace(**usage.cacheing)) for usage in self.cacheable)
 
 
 @dataclass
@@ -121,6 +131,7 @@ def _charge(request: Request, script: Script, *, unanswered: bool, waiting: bool
     if script.sale is None or unanswered:
         return
     request.told = len(request.sent) >= script.told_after
+    request.cacheable = script.cacheable
     # Of one that nobody waited for the input is charged.
     request.sale = script.sale._replace(output=0) if waiting else script.sale_of(len(request.sent))
 

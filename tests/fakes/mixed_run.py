@@ -48,6 +48,8 @@ class Outcome:
     ended: float
     billed: int
     """µ$."""
+    expected: float
+    """µ$, with a provider's cache that deals evenly."""
     told: bool
     usage_chunks: int
     """That were not asked for."""
@@ -70,10 +72,21 @@ class Charged(NamedTuple):
     exchanges: int
     billed: int
     recorded: int
+    expected: int
+    """The bill if the provider's cache had dealt evenly: which of the large prompts it knew is chance, and few prompts
+    are most of the money."""
 
     @property
     def off_ppm(self) -> int:
-        return (self.recorded - self.billed) * 1_000_000 // self.billed if self.billed else 0
+        return _ppm(self.recorded, self.billed)
+
+    @property
+    def off_expected_ppm(self) -> int:
+        return _ppm(self.recorded, self.expected)
+
+
+def _ppm(recorded: int, owed: int) -> int:
+    return (recorded - owed) * 1_000_000 // owed if owed else 0
 
 
 @dataclass
@@ -161,6 +174,7 @@ def _outcome(
         started=ours.started,
         ended=ours.ended,
         billed=sum(request.charged for request in ours_sent),
+        expected=sum(request.expected for request in ours_sent),
         told=all(request.told for request in ours_sent),
         usage_chunks=mixed_compare.usage_chunks(ours.body) if exchange.wish else 0,
         torn=bool(exchange.wish and ours_sent) and mixed_compare.is_torn(ours.body, ours_sent[-1].sent),
@@ -172,7 +186,7 @@ def charged(outcomes: Iterable[Outcome], records: dict[str, list[dict[str, Any]]
     """The provider's bill beside what was recorded."""
     chosen = list(outcomes)
     recorded = sum(record["cost"] for o in chosen for record in records.get(o.exchange.task, []))
-    return Charged(len(chosen), sum(o.billed for o in chosen), recorded)
+    return Charged(len(chosen), sum(o.billed for o in chosen), recorded, round(sum(o.expected for o in chosen)))
 
 
 def _port(url: str) -> int:
