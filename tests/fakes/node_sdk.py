@@ -35,7 +35,7 @@ class Reply:
     choiceless: int = 0
     """Chunks without a choice: the usage chunk of a stream that asked for it."""
     tools: list[dict[str, str]] = field(default_factory=list)
-    """Name and arguments of each call; of whole answers only."""
+    """Name and arguments of each call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class NodeSdk:
         words += ["--more", json.dumps(more)] if more else []
         for name, value in (headers or {}).items():
             words += ["--header", f"{name}={value}"]
-        return self._run("chat.mjs", words)
+        return Reply(**self.told("chat.mjs", words))
 
     def message(
         self,
@@ -81,9 +81,10 @@ class NodeSdk:
         words += ["--stream"] if stream else []
         for name, value in (headers or {}).items():
             words += ["--header", f"{name}={value}"]
-        return self._run("messages.mjs", words)
+        return Reply(**self.told("messages.mjs", words))
 
-    def _run(self, script: str, words: list[str]) -> Reply:
+    def told(self, script: str, words: list[str]) -> dict[str, Any]:
+        """What one of the scripts prints."""
         urls = {"OPENAI_BASE_URL": self.openai_url, "ANTHROPIC_BASE_URL": self.anthropic_url}
         keys = {"OPENAI_API_KEY": "sk-test", "ANTHROPIC_API_KEY": "sk-ant-test"}
         done = subprocess.run(
@@ -96,7 +97,8 @@ class NodeSdk:
         )
         if done.returncode != 0:
             raise AssertionError(f"{script} ended with {done.returncode}:\n{done.stderr}")
-        return Reply(**json.loads(done.stdout))
+        printed: dict[str, Any] = json.loads(done.stdout)
+        return printed
 
 
 def node_sdk(openai_url: str, anthropic_url: str = "") -> NodeSdk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -9,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from tests.fakes import clients_page
 from tests.fakes.running_up import RunningUp
 from tools.setup_clients import PYTHON
 
@@ -26,6 +29,23 @@ MODELS = {
     "litellm-openai": "gpt-5-mini",
     "litellm-anthropic": "claude-haiku-4-5",
 }
+BUSY = {
+    "langchain-openai": "gpt-5-nano",
+    "langchain-anthropic": "claude-opus-4-8",
+    "litellm-openai": "gpt-5-nano",
+    "litellm-anthropic": "claude-opus-4-8",
+}
+"""Models that the provider answers with 429."""
+
+SHAPE = {
+    "title": "told",
+    "description": "what is told",
+    "type": "object",
+    "properties": {"answer": {"type": "string"}},
+    "required": ["answer"],
+    "additionalProperties": False,
+}
+PICTURE = base64.b64encode(b"\x89PNG").decode()
 WEATHER = {
     "type": "function",
     "function": {
@@ -43,6 +63,8 @@ class Client:
     """What it made of each question."""
     refusals: list[str]
     """The lines of those exchanges in which it was refused, its own retries included."""
+    tried: list[str]
+    """The lines of its calls to the model that is busy."""
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -56,24 +78,36 @@ def client(request: pytest.FixtureRequest, up: RunningUp) -> Client:
         "again": {"text": "when are you open", "headers": user},
         "stream": {"text": "repeat 40 words", "headers": user, "stream": True},
         "tool": {"text": "Will it rain today?", "headers": user, "tools": [WEATHER]},
+        "tool stream": {"text": "Will it rain today?", "headers": user, "tools": [WEATHER], "stream": True},
+        "shaped": {"text": "When are you open?", "headers": user, "schema": SHAPE},
+        "picture": {"text": "When are you open?", "headers": user, "picture": PICTURE},
+        "unknown": {"text": "Hi", "headers": user, "model": f"{name.split('-')[1]}-none"},
+        "busy": {"text": "Hi", "headers": user, "model": BUSY[name]},
         "last allowed": {"text": "repeat 60 words", "headers": free},
         "capped": {"text": "repeat 61 words", "headers": free},
         "capped stream": {"text": "repeat 62 words", "headers": free, "stream": True},
     }
     before, before_lines = _refusals(up), len(up.lines)
-    done = subprocess.run(
-        [str(PYTHON), str(SCRIPT), name],
-        env={**_bare_environment(), **up.exports, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-        input=json.dumps([{"model": MODELS[name]} | question for question in questions.values()]),
-        capture_output=True,
-        text=True,
-        timeout=CALL_SECONDS,
-        check=False,
-    )
+    faults = f"{up.stand_in_url}/_stand_in/faults"
+    httpx.post(faults, json={"status": 429, "models": [BUSY[name]]}).raise_for_status()
+    try:
+        done = subprocess.run(
+            [str(PYTHON), str(SCRIPT), name],
+            env={**_bare_environment(), **up.exports, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+            input=json.dumps([{"model": MODELS[name]} | question for question in questions.values()]),
+            capture_output=True,
+            text=True,
+            timeout=CALL_SECONDS,
+            check=False,
+        )
+    finally:
+        httpx.post(faults, json={}).raise_for_status()
     assert done.returncode == 0, done.stderr
     told = dict(zip(questions, map(json.loads, _answers(done.stdout)), strict=True))
     up.until(lambda: _refusals(up) - before >= 2, "the lines of both refusals")
-    return Client(name, told, [line for line in up.lines[before_lines:] if " refuse " in line])
+    lines = up.lines[before_lines:]
+    tried = [line for line in lines if f" {BUSY[name]} " in line]
+    return Client(name, told, [line for line in lines if " refuse " in line], tried)
 
 
 def _bare_environment() -> dict[str, str]:
@@ -111,7 +145,31 @@ def test_a_stream_in_pieces(client: Client) -> None:
 
 
 def test_a_tool_call(client: Client) -> None:
-    assert client.told["tool"]["tools"] == ["get_weather"], client.told["tool"]
+    for question in ("tool", "tool stream"):
+        assert client.told[question]["tools"] == ["get_weather"], client.told[question]
+
+
+def test_json_by_a_schema(client: Client) -> None:
+    told = client.told["shaped"]
+    assert told["error"] is None, told
+    assert "9 to 18" in json.loads(told["text"])["answer"]
+
+
+def test_a_picture_reaches_the_provider(client: Client) -> None:
+    told = client.told["picture"]
+    assert told["error"] is None, told
+    assert "context" in told["text"], "the stand-in's answer tells that something was attached"
+
+
+def test_the_provider_s_error_keeps_its_status(client: Client) -> None:
+    told = client.told["unknown"]
+    assert told["error"].endswith("NotFoundError"), told
+    assert told["status"] == 404
+
+
+def test_a_provider_s_own_rate_limit_is_tried_as_often_as_the_page_says(client: Client) -> None:
+    assert client.told["busy"]["status"] == 429
+    assert len(client.tried) == clients_page.calls(client.name)[1], client.tried
 
 
 def test_a_spent_cap_is_a_rate_limit_in_the_owners_words(client: Client) -> None:
@@ -124,4 +182,5 @@ def test_a_spent_cap_is_a_rate_limit_in_the_owners_words(client: Client) -> None
 
 
 def test_a_refusal_is_not_asked_for_again(client: Client) -> None:
-    assert len(client.refusals) == 2, client.refusals
+    """Two questions: one whole, one streamed."""
+    assert len(client.refusals) == 2 * clients_page.calls(client.name)[0], client.refusals

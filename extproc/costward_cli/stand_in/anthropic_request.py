@@ -63,7 +63,7 @@ def parse(body: bytes, *, counting: bool = False) -> MessagesRequest:
             choices=1,
             tools=tuple(str(tool.get("name", "")) for tool in tools),
             tools_text="",
-            json_schema=_json_schema(asked.get("output_config")),
+            json_schema=_json_schema(asked.get("output_config") or {"format": asked.get("output_format")}),
         ),
         thinks=isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive"),
         segments=tuple(_segments(asked, system, messages)),
@@ -89,6 +89,7 @@ def _tools(asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _json_schema(config: object) -> Mapping[str, Any] | None:
+    """Of `output_config`, or of the beta's `output_format`, which clients still send."""
     wanted = config.get("format") if isinstance(config, dict) else None
     if not isinstance(wanted, dict) or wanted.get("type") != "json_schema":
         return None

@@ -2,9 +2,9 @@
 
     python ask.py langchain-openai|langchain-anthropic|litellm-openai|litellm-anthropic < QUESTION.json
 
-QUESTION: {text, model, stream, tools, headers}. Base URLs and keys come from the environment alone. Runs in the
-environment of tools/setup_clients.py, and imports nothing of Costward. Prints {text, chunks, tools, input, output,
-error, status, message}.
+QUESTION: {text, model, stream, tools, schema, picture, headers}; `schema`: of the JSON that is wanted; `picture`: a PNG
+in base64. Base URLs and keys come from the environment alone. Runs in the environment of tools/setup_clients.py, and
+imports nothing of Costward. Prints {text, chunks, tools, input, output, error, status, message}.
 """
 
 from __future__ import annotations
@@ -33,7 +33,15 @@ def langchain_anthropic(asked: Question) -> Told:
 
 def _langchain(model: Any, asked: Question) -> Told:
     runnable = model.bind_tools(asked["tools"]) if asked["tools"] else model
-    pieces = list(runnable.stream(asked["text"])) if asked["stream"] else [runnable.invoke(asked["text"])]
+    prompt: Any = asked["text"]
+    if asked["picture"]:
+        picture = {"type": "image", "base64": asked["picture"], "mime_type": "image/png"}
+        prompt = [{"role": "user", "content": [{"type": "text", "text": asked["text"]}, picture]}]
+    if asked["schema"]:
+        shaped = model.with_structured_output(asked["schema"], method="json_schema", include_raw=True)
+        pieces = [shaped.invoke(prompt)["raw"]]
+    else:
+        pieces = list(runnable.stream(prompt)) if asked["stream"] else [runnable.invoke(prompt)]
     message = pieces[0]
     for piece in pieces[1:]:
         message += piece
@@ -61,7 +69,13 @@ def _litellm(model: str, asked: Question) -> Told:
     more: Question = {"tools": asked["tools"]} if asked["tools"] else {}
     if asked["stream"]:
         more |= {"stream": True, "stream_options": {"include_usage": True}}
-    messages = [{"role": "user", "content": asked["text"]}]
+    if asked["schema"]:
+        more["response_format"] = {"type": "json_schema", "json_schema": {"name": "told", "schema": asked["schema"]}}
+    content: Any = asked["text"]
+    if asked["picture"]:
+        picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{asked['picture']}"}}
+        content = [{"type": "text", "text": asked["text"]}, picture]
+    messages = [{"role": "user", "content": content}]
     answer = litellm.completion(model, messages=messages, max_tokens=1_000, extra_headers=asked["headers"], **more)
     pieces = list(answer) if asked["stream"] else [answer]
     whole = litellm.stream_chunk_builder(pieces, messages=messages) if asked["stream"] else answer
@@ -90,7 +104,7 @@ CLIENTS: dict[str, Callable[[Question], Told]] = {
 
 def answers(client: Callable[[Question], Told], questions: list[Question]) -> Iterator[Told]:
     for question in questions:
-        asked = {"stream": False, "tools": [], "headers": {}} | question
+        asked = {"stream": False, "tools": [], "schema": None, "picture": None, "headers": {}} | question
         try:
             yield {"error": None} | client(asked)
         except Exception as error:

@@ -71,15 +71,20 @@ async function streamed() {
     .create({ ...body, stream: true }, { headers })
     .withResponse();
   const seen = { text: "", chunks: 0, choiceless: 0, finish: null, model: null, usage: null };
+  const tools = [];
   for await (const chunk of data) {
     seen.chunks += 1;
     seen.choiceless += chunk.choices.length === 0;
     seen.model = chunk.model;
     seen.usage = chunk.usage ?? seen.usage;
     seen.text += chunk.choices[0]?.delta?.content ?? "";
+    for (const { index, function: piece } of chunk.choices[0]?.delta?.tool_calls ?? []) {
+      tools[index] ??= { name: piece.name, arguments: "" };
+      tools[index].arguments += piece.arguments ?? "";
+    }
     seen.finish = chunk.choices[0]?.finish_reason ?? seen.finish;
   }
-  return { ...seen, status: response.status, headers: watched(response.headers) };
+  return { ...seen, tools, status: response.status, headers: watched(response.headers) };
 }
 
 function failed(error) {
