@@ -22,15 +22,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tests.fakes.mixed_books import Verdict, shown, verdict
-from tests.fakes.mixed_kills import play_with_kills, restart_workers
+from tests.fakes.mixed_books import Kills, Verdict, shown, verdict
+from tests.fakes.mixed_kills import play_gently, play_with_kills, restart_workers
 from tests.fakes.mixed_run import MixedRun, Outcome, mixed_run
 from tests.fakes.mixed_traffic import Flavour, traffic
 
 OUT = Path(__file__).resolve().parents[1] / "build" / "mixed.json"
 CALLERS = 12
 """Enough that a process on two cores always has something to do, few enough that its callers do not starve it."""
-KILL_CALLERS = 40
+KILL_CALLERS = 30
 """Enough that ten thousand exchanges, many of them slow, take minutes, and each kill catches several of each kind."""
 LEASE_S = 3.0
 WORKERS = 2
@@ -56,9 +56,9 @@ async def hits(count: int, seed: int, tick: Tick) -> Verdict:
 
 async def killed(count: int, every_s: float, seed: int, tick: Tick) -> Verdict:
     async with mixed_run(lease_seconds=LEASE_S) as run:
-        playing = run.play(traffic(seed, range(count), SLOW), KILL_CALLERS, tick)
-        began = time.monotonic()
-        kills = await play_with_kills(run, playing, every_s, most=sys.maxsize)
+        began, kills = time.monotonic(), Kills()
+        playing = play_gently(run, traffic(seed, range(count), SLOW), KILL_CALLERS, kills, tick)
+        await play_with_kills(run, playing, every_s, sys.maxsize, kills)
         took = time.monotonic() - began
         found = await verdict(run, kills, LEASE_S)
     caught: Counter[str] = sum(map(Counter, kills.phases), Counter())
