@@ -14,7 +14,6 @@ from costward_contract.snapshot import Snapshot
 
 from costward_extproc.cache.entries import Embedding, Entry, Neighbour, Selector, Vector
 from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Reservation, Settlement
-from costward_extproc.core.money import Quote
 from costward_extproc.core.record import Record
 
 
@@ -69,18 +68,6 @@ class Ledger(Protocol):
 
     def settle(self, settlement: Settlement) -> None:
         """End a reservation at its true cost; idempotent by id."""
-        ...
-
-
-class Prices(Protocol):
-    def quote(self, model: str) -> Quote:
-        """Rates of a model by the catalogue; an unknown one gets its family's ceiling. Cached: about 1 µs."""
-        ...
-
-
-class Tokens(Protocol):
-    def count(self, text: str) -> int:
-        """Exact o200k tokens; about 7 ns a character, so the server counts long texts off the event loop."""
         ...
 
 

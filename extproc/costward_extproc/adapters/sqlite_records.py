@@ -1,4 +1,4 @@
-"""Decision records: one JSON line each for the log, and the newest of them in a file for `explain` and `tail`.
+"""Decision records: one JSON line each for the log, and the newest of them in a file for `explain`.
 
 Records are worth much, but never a caller's wait: where log or disk stall, they are dropped and counted.
 """
@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import orjson
 
@@ -44,9 +44,6 @@ PRUNE_EVERY = 1_000
 
 MAX_BACKLOG = 5_000
 """Inserts that wait for a stalled disk, about 8 MB."""
-
-TAIL_ROWS = 500
-"""Rows of one `tail`: one screenful many times over, read in a millisecond or two."""
 
 
 class SqliteRecords:
@@ -86,14 +83,6 @@ class SqliteRecords:
         if self._written % PRUNE_EVERY == 0:
             self.database.post(lambda db: _prune(db, self._max_rows))
 
-    async def find(self, id: str) -> dict[str, Any] | None:
-        """The record of an exchange. Raises StoreFailure."""
-        return await self.database.read(lambda db: _find(db, id))
-
-    async def tail(self, since: int = 0, limit: int = TAIL_ROWS) -> list[tuple[int, dict[str, Any]]]:
-        """Row numbers and records after row `since`, oldest first. Raises StoreFailure."""
-        return await self.database.read(lambda db: _tail(db, since, limit))
-
     def close(self) -> None:
         """Finish what is queued. Blocks: call it off the event loop."""
         self.database.close()
@@ -119,13 +108,3 @@ def _insert(db: sqlite3.Connection, record: Record, line: str) -> None:
 
 def _prune(db: sqlite3.Connection, keep: int) -> None:
     db.execute("DELETE FROM record WHERE seq <= (SELECT max(seq) FROM record) - ?", (keep,))
-
-
-def _find(db: sqlite3.Connection, id: str) -> dict[str, Any] | None:
-    row = db.execute("SELECT json FROM record WHERE id = ? ORDER BY seq DESC LIMIT 1", (id,)).fetchone()
-    return json.loads(row[0]) if row else None
-
-
-def _tail(db: sqlite3.Connection, since: int, limit: int) -> list[tuple[int, dict[str, Any]]]:
-    rows = db.execute("SELECT seq, json FROM record WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit))
-    return [(seq, json.loads(line)) for seq, line in rows]

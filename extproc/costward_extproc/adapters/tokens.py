@@ -11,7 +11,7 @@ cached: refilling takes about a thousandth of the work in between."""
 
 
 class SplintrTokens:
-    """Implements `ports.Tokens`. Safe to call from several threads."""
+    """Gives `Means.count_tokens`. Safe to call from several threads."""
 
     def __init__(self, *, cached_characters: int = CACHED_CHARACTERS) -> None:
         self._tokenizer = splintr.Tokenizer.from_pretrained("o200k_base")

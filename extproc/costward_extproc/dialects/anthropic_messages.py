@@ -16,14 +16,14 @@ from costward_extproc.dialects import (
     reading,
     strict_json,
 )
-from costward_extproc.dialects.base import Asked, Reading, Rendered
+from costward_extproc.dialects.base import Asked, Reading, Rendered, TellsUsage
 from costward_extproc.dialects.strict_json import Unreadable
 
 _NOT_CONTEXT = frozenset({"stream", "metadata", "service_tier", "cache_control"})
 """Members that cannot change what the answer says. Whatever is not listed here, known or not, must match exactly."""
 
 
-class AnthropicMessages:
+class AnthropicMessages(TellsUsage):
     """Implements `Dialect`."""
 
     name = "anthropic.messages"
@@ -55,6 +55,7 @@ class AnthropicMessages:
             user=user,
             session=session,
             keeps_prompt=request.keeps_prompt(body),
+            service_tier=reading.speed_or_tier(document) or "",
         )
 
     def prompt_text(self, asked: Asked) -> str:
@@ -81,10 +82,6 @@ class AnthropicMessages:
     def rewrite(self, asked: Asked, model: str | None, ask_usage: bool) -> bytes:
         """`ask_usage` changes nothing: every stream tells its usage."""
         return asked.body if model is None else strict_json.put_model(asked.body, asked.document, model)
-
-    def take_out_usage(self, held: bytes, chunk: bytes, end: bool) -> tuple[bytes, bytes]:
-        """Nothing is ours in a stream that tells its usage anyway."""
-        return held + chunk, b""
 
     def read_answer(self, body: bytes, streamed: bool, asked: Asked | None) -> Reading:
         if streamed:

@@ -11,14 +11,14 @@ from typing import Any
 
 from costward_extproc.core.money import Usage
 from costward_extproc.dialects import openai_error, reading, strict_json
-from costward_extproc.dialects.base import Asked, Reading, Rendered
+from costward_extproc.dialects.base import Asked, Reading, Rendered, TellsUsage
 from costward_extproc.dialects.strict_json import Unreadable
 
 _LONGEST_ENDING = 4 * 1024
 """Bytes of an answer's end that can hold what follows its vectors, forty times over."""
 
 
-class OpenAIEmbeddings:
+class OpenAIEmbeddings(TellsUsage):
     """Implements `Dialect`."""
 
     name = "openai.embeddings"
@@ -59,9 +59,6 @@ class OpenAIEmbeddings:
 
     def rewrite(self, asked: Asked, model: str | None, ask_usage: bool) -> bytes:
         return asked.body if model is None else strict_json.put_model(asked.body, asked.document, model)
-
-    def take_out_usage(self, held: bytes, chunk: bytes, end: bool) -> tuple[bytes, bytes]:
-        return held + chunk, b""
 
     def read_answer(self, body: bytes, streamed: bool, asked: Asked | None) -> Reading:
         document = _ending(body) or reading.object_of(body)

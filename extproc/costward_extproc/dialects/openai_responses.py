@@ -16,7 +16,7 @@ from costward_extproc.dialects import (
     volatile,
 )
 from costward_extproc.dialects import openai_responses_request as request
-from costward_extproc.dialects.base import Asked, Reading, Rendered
+from costward_extproc.dialects.base import Asked, Reading, Rendered, TellsUsage
 from costward_extproc.dialects.strict_json import Unreadable
 
 _NOT_CONTEXT = frozenset(
@@ -33,7 +33,7 @@ _NOT_CONTEXT = frozenset(
 `store` among them, because it tells whether the provider knows the answer's id."""
 
 
-class OpenAIResponses:
+class OpenAIResponses(TellsUsage):
     """Implements `Dialect`."""
 
     name = "openai.responses"
@@ -62,6 +62,7 @@ class OpenAIResponses:
             pinned="model-in-path" if model else request.pinned(document, items),
             user=reading.string(document.get("safety_identifier")) or reading.string(document.get("user")),
             session=request.session(document),
+            service_tier=reading.service_tier(document.get("service_tier")) or "",
         )
 
     def prompt_text(self, asked: Asked) -> str:
@@ -88,10 +89,6 @@ class OpenAIResponses:
     def rewrite(self, asked: Asked, model: str | None, ask_usage: bool) -> bytes:
         """`ask_usage` changes nothing: every stream tells its usage."""
         return asked.body if model is None else strict_json.put_model(asked.body, asked.document, model)
-
-    def take_out_usage(self, held: bytes, chunk: bytes, end: bool) -> tuple[bytes, bytes]:
-        """Nothing is ours in a stream that tells its usage anyway."""
-        return held + chunk, b""
 
     def read_answer(self, body: bytes, streamed: bool, asked: Asked | None) -> Reading:
         if streamed:
