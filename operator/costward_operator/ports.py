@@ -1,0 +1,29 @@
+"""What the operator asks of the world beside Kubernetes: where snapshots go, and what is known of the path there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from costward_contract.snapshot import Snapshot
+
+from costward_operator.core.delivery import DataPlane, Proof
+
+
+class Publisher(Protocol):
+    async def publish(self, snapshot: Snapshot) -> None:
+        """Make this the snapshot that data planes get from now on. Returns once it is on its way, not once it is
+        acknowledged; a snapshot that it has already changes nothing."""
+        ...
+
+    @property
+    def acks(self) -> tuple[DataPlane, ...]:
+        """Every data plane that is connected now, with what it acknowledged last."""
+        ...
+
+
+class Proofs(Protocol):
+    @property
+    def proofs(self) -> Mapping[str, Proof]:
+        """By `namespace/name` of the policy; what is not in it is unproven."""
+        ...
