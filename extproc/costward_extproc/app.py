@@ -29,6 +29,7 @@ from costward_extproc.adapters.sqlite_thread import StoreThread
 from costward_extproc.adapters.telemetry import Telemetry
 from costward_extproc.adapters.tokens import SplintrTokens
 from costward_extproc.admin import Admin
+from costward_extproc.bodies import Bodies
 from costward_extproc.core.means import BODY_LIMIT, Means
 from costward_extproc.drain import Health, Orders, see_out
 from costward_extproc.errors import EmbedderFailure, SettingsError
@@ -134,6 +135,10 @@ async def _services(
         stack.callback(asyncio.create_task(_kept(name, keep, telemetry)).cancel)
     telemetry.watch("costward.semantic.up", "1 where the semantic tier can work", lambda: float(embedder is not None))
     telemetry.watch("costward.reservations.open", "Reservations held", lambda: ledger.open_reservations)
+    bodies = Bodies()
+    telemetry.watch(
+        "costward.bodies.awaited", "Weighted bytes of large bodies not decided yet", lambda: float(bodies.taken)
+    )
     wirings = Wirings(telemetry.degraded)
     telemetry.watch_counts("costward.wiring.calls", "Calls of proxies by the wiring that they run", wirings.calls)
     means = Means(
@@ -157,6 +162,7 @@ async def _services(
         gate=Gate(settings.deadline_s, settings.max_deciding),
         deadline_s=settings.deadline_s,
         wirings=wirings,
+        bodies=bodies,
     )
 
 

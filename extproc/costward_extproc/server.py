@@ -15,6 +15,7 @@ from typing import assert_never
 import grpc
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 
+from costward_extproc.bodies import Awaited
 from costward_extproc.books import BACKGROUND, Books, queue
 from costward_extproc.cache.entries import Entry
 from costward_extproc.core import exchange
@@ -33,12 +34,13 @@ from costward_extproc.core.events import (
     Raise,
     Reply,
     RequestBody,
+    RequestHeaders,
     Reserve,
     Result,
     Stand,
 )
-from costward_extproc.core.relief import Relief
-from costward_extproc.core.states import Finished, State, Step
+from costward_extproc.core.relief import OVERLOADED, Relief
+from costward_extproc.core.states import Finished, Receiving, State, Step
 from costward_extproc.eager import Started
 from costward_extproc.envoy_messages import event_of, reply_of
 from costward_extproc.errors import PortFailure
@@ -73,6 +75,7 @@ class Processor:
             await conversation.run()
         finally:
             self.in_flight -= 1
+            conversation.leave()
             self._books.close(conversation.state, conversation.bytes_seen)
 
     def _relief(self, context: grpc.aio.ServicerContext[ProcessingRequest, bytes]) -> Relief:
@@ -110,6 +113,7 @@ class Conversation:
         self.bytes_seen = 0
         self._optional_until = 0.0
         self._let_go = False
+        self._body: Awaited | None = None
 
     async def run(self) -> None:
         """Until the exchange is finished, Envoy ends the stream, or the client leaves (EOF or CancelledError: both
@@ -120,10 +124,38 @@ class Conversation:
                 return
             event = event_of(message, self._services.clock())
             if isinstance(event, RequestBody):
+                self._arrived(event)
                 with self._services.gate.decision():
                     await self._handle(event)
+                self.leave()
+            elif isinstance(event, RequestHeaders):
+                await self._handle(self._with_intake(event))
             elif event is not None:
                 await self._handle(event)
+
+    def leave(self) -> None:
+        """No body is awaited any more: it is decided, or it will not come."""
+        if self._body is not None:
+            self._services.bodies.leave(self._body)
+            self._body = None
+
+    def _with_intake(self, event: RequestHeaders) -> RequestHeaders:
+        intake = self._services.bodies.intake(asyncio.get_running_loop().time())
+        # Nearly always nothing is on its way that counts.
+        return event if intake == event.intake else replace(event, intake=intake)
+
+    def _await_body(self) -> None:
+        """After the step that asked for it, before anything else can run: the next exchange must find it counted."""
+        state, now = self.state, asyncio.get_running_loop().time()
+        if isinstance(state, Receiving):
+            if state.weight:
+                self._body = self._services.bodies.ask(state.weight, state.declared, now)
+        elif getattr(getattr(state, "case", None), "unreadable", None) == OVERLOADED:
+            self._services.bodies.refused(now)
+
+    def _arrived(self, event: RequestBody) -> None:
+        if self._body is not None:
+            self._services.bodies.arrived(self._body, len(event.chunk))
 
     def _is_over(self) -> bool:
         ended = getattr(self.state, "ended", False)
@@ -136,6 +168,8 @@ class Conversation:
         else:
             # Response chunks are only handed on and kept: the same few microseconds whatever their size.
             self.state, effects = _stepped(self.state, event)
+            if isinstance(event, RequestHeaders):
+                self._await_body()
         # Counted from here: a body that was slow to arrive, or is long to read, must not find the caps out of reach.
         now = asyncio.get_running_loop().time()
         self._optional_until = now + OPTIONAL_SHARE * self._services.deadline_s

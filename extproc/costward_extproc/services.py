@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from costward_extproc import ports
+from costward_extproc.bodies import Bodies
 from costward_extproc.core.identity import Workload
 from costward_extproc.core.means import Means
 from costward_extproc.gate import Gate
@@ -35,3 +36,4 @@ class Services:
     deadline_s: float
     """P3: what the request's operations may take together, under any fault."""
     wirings: Wirings = field(default_factory=Wirings)
+    bodies: Bodies = field(default_factory=Bodies)

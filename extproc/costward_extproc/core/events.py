@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from costward_extproc.cache.entries import Embedding, Entry, Neighbour, Vector
+from costward_extproc.core.intake import IDLE, Intake
 from costward_extproc.core.ledger import Charge, Granted, Position, Refused, Reservation, Settlement
 from costward_extproc.core.record import Record
 
@@ -30,6 +31,8 @@ class RequestHeaders:
     """Given where this is a second attempt: what the first left for it."""
     failed: int | None = None
     """Then: the status of the first; None: it gave no answer."""
+    intake: Intake = IDLE
+    """What other bodies are on their way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ the same decisions.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from costward_contract.snapshot import Snapshot
 
 from costward_extproc.core import broken, endpoints, model_list, overload, request, response, second_attempt, settling
@@ -94,11 +96,14 @@ def _on_headers(state: State, event: RequestHeaders) -> Step:
     if relief is Relief.CAPS:
         return overload.undecided(frame, event.at)
     length = _declared_length(headers)
-    if length > means.body_limit:
+    if length is not None and length > means.body_limit:
         return request.consult_unread(frame, length, event.at)
     if event.end:
         return request.consult_unread(frame, 0, event.at)
-    return Receiving(frame), (ReadOn(remove=hop_headers(headers)),)
+    weight = event.intake.weight(length)
+    if not event.intake.has_room_for(weight):
+        return request.consult_unasked(frame, event.intake.likely if length is None else length, event.at)
+    return Receiving(frame, weight=weight, declared=length is not None), (ReadOn(remove=hop_headers(headers)),)
 
 
 def _on_body(state: State, event: RequestBody) -> Step:
@@ -108,7 +113,7 @@ def _on_body(state: State, event: RequestBody) -> Step:
         return state, (GoUpstream(to="body"),)
     chunks = (*state.chunks, event.chunk)
     if not event.end:
-        return Receiving(state.frame, chunks), ()
+        return replace(state, chunks=chunks), ()
     if event.is_unread:
         return request.consult_in_passing(state.frame, sum(map(len, chunks)), event.at)
     return request.consult(state.frame, b"".join(chunks), event.at)
@@ -134,6 +139,6 @@ def _on_response_body(state: State, event: ResponseBody) -> Step:
             return state, (PassChunk(),)
 
 
-def _declared_length(headers: Headers) -> int:
+def _declared_length(headers: Headers) -> int | None:
     length = headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None

@@ -62,6 +62,12 @@ def consult_unread(frame: Frame, length: int, at: float) -> Step:
     return _ask(arrival.unreadable(frame, reason, length).but(by_headers=True), at)
 
 
+def consult_unasked(frame: Frame, length: int, at: float) -> Step:
+    """A request whose body is not asked for, because too many bytes of others are: by its headers, as one that is over
+    the limit. `length`: declared, or what such bodies have of late."""
+    return _ask(arrival.unreadable(frame, OVERLOADED, length).but(by_headers=True).warned(OVERLOADED), at)
+
+
 def consult_in_passing(frame: Frame, size: int, at: float) -> Step:
     """A request whose body came and is not read, because too many bytes wait to be: it passes as it is, and is held to
     its caps by its size. Unmetered it would let a burst of large bodies around them."""

@@ -34,6 +34,10 @@ class Receiving:
 
     frame: Frame
     chunks: tuple[bytes, ...] = ()
+    weight: int = 0
+    """Of the body in the account of those that are on their way; 0: it does not count."""
+    declared: bool = True
+    """Whether its length was."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,8 +9,9 @@ import threading
 from dataclasses import replace
 
 from costward_extproc.core.events import RequestBody, RequestHeaders
+from costward_extproc.core.intake import SMALL_BYTES
 from costward_extproc.server import Processor
-from costward_extproc.threads import LONG_QUEUE_BYTES, SHORT_BYTES, Lane
+from costward_extproc.threads import LONG_QUEUE_BYTES, Lane
 
 from tests.fakes.services import FakeContext, request_body, request_headers, response_body, response_headers, services
 from tests.fakes.world import NOW, World, chat, completion, policy, tier
@@ -43,10 +44,10 @@ async def test_short_bodies_wait_for_no_long_one() -> None:
     world = World.of(policy(tiers=(tier(1_000_000),)))
     going_on = threading.Event()
     ports = services(world)
-    ports.threads.lane(SHORT_BYTES + 1).thread.submit(going_on.wait, 10)
+    ports.threads.lane(SMALL_BYTES + 1).thread.submit(going_on.wait, 10)
     processor = Processor(ports)
     try:
-        await asyncio.wait_for(processor.Process(None, exchange(SHORT_BYTES // 2)), 5)
+        await asyncio.wait_for(processor.Process(None, exchange(SMALL_BYTES // 2)), 5)
         await asyncio.wait_for(processor.drained(), 5)
     finally:
         going_on.set()
