@@ -1,6 +1,7 @@
 """Ten thousand mixed exchanges with and without Costward, hits, kills and a rolling restart: `make mixed`.
 
-Prints a table, writes build/mixed.json, and fails where anything differs that is not declared.
+Prints a table, writes build/mixed.json and the kills into docs/reliability.md, and fails where anything differs that is
+not declared.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tests.fakes.mixed_books import Kills, Verdict, shown, verdict
 from tests.fakes.mixed_kills import play_gently, play_with_kills, restart_workers
 from tests.fakes.mixed_run import MixedRun, Outcome, mixed_run
 from tests.fakes.mixed_traffic import Flavour, traffic
+from tools.mixed_page import DOCUMENT, with_kills
 
 OUT = Path(__file__).resolve().parents[1] / "build" / "mixed.json"
 CALLERS = 12
@@ -146,6 +148,8 @@ def main() -> None:
     told = {name: {**part.figures, "problems": part.problems} for name, part in found.items()}
     kept = json.loads(OUT.read_text()) if asked.only and OUT.exists() else {}
     OUT.write_text(json.dumps(merged(kept, told, asked.seed), indent=2) + "\n")
+    if "killed" in told:
+        DOCUMENT.write_text(with_kills(DOCUMENT.read_text(), told["killed"]))
     for name, part in found.items():
         if part.problems:
             console.print(f"{name}: {len(part.problems)} problems\n{shown(part.problems)}", markup=False)
