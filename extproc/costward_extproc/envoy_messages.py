@@ -1,17 +1,16 @@
 """Envoy's ext_proc messages to events and back. The only place that knows the wire types.
 
 Source: envoy/service/ext_proc/v3/external_processor.proto, read with `xds-protos` (upb: about 1 µs to parse).
-Replies are handed over serialised: what recurs of them is built once.
+Replies are handed over serialised; envoy_parts.py builds once what recurs of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Literal, TypeAlias
 
 from costward_contract.metadata import ATTEMPTS, FAILED, SECOND, STATUS, TEXT, TICKET
-from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
+from envoy.config.core.v3.base_pb2 import HeaderValue
 from envoy.extensions.filters.http.ext_proc.v3.processing_mode_pb2 import ProcessingMode
 from envoy.service.ext_proc.v3.external_processor_pb2 import (
     BodyMutation,
@@ -23,8 +22,6 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import (
     ProcessingRequest,
     ProcessingResponse,
 )
-from envoy.type.v3.http_status_pb2 import HttpStatus
-from google.protobuf.struct_pb2 import Struct, Value
 
 from costward_extproc.core.events import (
     Answer,
@@ -39,6 +36,7 @@ from costward_extproc.core.events import (
     ResponseBody,
     ResponseHeaders,
 )
+from costward_extproc.envoy_parts import answer_head, option, serialised, tell, wishes, without
 
 _READ_ALL = ProcessingMode(
     request_header_mode=ProcessingMode.SEND,
@@ -50,17 +48,9 @@ _READ_ALL = ProcessingMode(
     response_body_mode=ProcessingMode.STREAMED,
     response_trailer_mode=ProcessingMode.SKIP,
 )
-_Reply: TypeAlias = Literal["response_headers", "immediate_response"]
-
-
-def _bytes(message: ProcessingResponse) -> bytes:
-    serialised: bytes = message.SerializeToString()
-    return serialised
-
-
-_PASS_CHUNK = _bytes(ProcessingResponse(response_body=BodyResponse()))
-_PASS_HEADERS = _bytes(ProcessingResponse(response_headers=HeadersResponse()))
-_GO_UPSTREAM = _bytes(ProcessingResponse(request_body=BodyResponse()))
+_PASS_CHUNK = serialised(ProcessingResponse(response_body=BodyResponse()))
+_PASS_HEADERS = serialised(ProcessingResponse(response_headers=HeadersResponse()))
+_GO_UPSTREAM = serialised(ProcessingResponse(request_body=BodyResponse()))
 _READ_ANSWER = ProcessingMode(
     request_header_mode=ProcessingMode.SEND,
     response_header_mode=ProcessingMode.SEND,
@@ -69,7 +59,7 @@ _READ_ANSWER = ProcessingMode(
     response_trailer_mode=ProcessingMode.SKIP,
 )
 """As above, but the request's body, if there is one, flows past unseen."""
-_CLEAR_CHUNK = _bytes(
+_CLEAR_CHUNK = serialised(
     ProcessingResponse(response_body=BodyResponse(response=CommonResponse(body_mutation=BodyMutation(clear_body=True))))
 )
 
@@ -137,10 +127,10 @@ def reply_of(effect: ReadOn | GoUpstream | Answer | PassHeaders | PassChunk) -> 
         case GoUpstream(_, body, remove, (), "", ""):
             return _go_upstream(body, remove)
         case GoUpstream(_, body, remove, add, ticket, verdict):
-            return b"".join([_go_upstream(body, remove), _wishes(add), _tell(TICKET, ticket), _tell(SECOND, verdict)])
+            return b"".join([_go_upstream(body, remove), wishes(add), tell(TICKET, ticket), tell(SECOND, verdict)])
         case PassHeaders(add, remove):
-            parts = [_option("response_headers", name, value) for name, value in add]
-            return b"".join([*parts, _without(remove)] if remove else parts) or _PASS_HEADERS
+            parts = [option("response_headers", name, value) for name, value in add]
+            return b"".join([*parts, without(remove)] if remove else parts) or _PASS_HEADERS
         case PassChunk(None):
             return _PASS_CHUNK
         case PassChunk(body):
@@ -159,13 +149,7 @@ def _read(remove: tuple[str, ...], answer_only: bool = False) -> bytes:
 def _read_on(remove: tuple[str, ...], answer_only: bool) -> bytes:
     common = CommonResponse(header_mutation=HeaderMutation(remove_headers=remove))
     mode = _READ_ANSWER if answer_only else _READ_ALL
-    return _bytes(ProcessingResponse(request_headers=HeadersResponse(response=common), mode_override=mode))
-
-
-@lru_cache(maxsize=16)
-def _without(names: tuple[str, ...]) -> bytes:
-    common = CommonResponse(header_mutation=HeaderMutation(remove_headers=names))
-    return _bytes(ProcessingResponse(response_headers=HeadersResponse(response=common)))
+    return serialised(ProcessingResponse(request_headers=HeadersResponse(response=common), mode_override=mode))
 
 
 def _go_upstream(body: bytes | None, remove: tuple[str, ...]) -> bytes:
@@ -176,81 +160,17 @@ def _go_upstream(body: bytes | None, remove: tuple[str, ...]) -> bytes:
         # A length that no longer fits is request smuggling; without one Envoy sends chunks.
         header_mutation=HeaderMutation(remove_headers=["content-length", *remove]),
     )
-    return _bytes(ProcessingResponse(request_body=BodyResponse(response=common)))
-
-
-@lru_cache(maxsize=64)
-def _wishes(headers: tuple[tuple[str, str], ...]) -> bytes:
-    options = [HeaderValueOption(header=HeaderValue(key=n, raw_value=v.encode("latin-1"))) for n, v in headers]
-    common = CommonResponse(header_mutation=HeaderMutation(set_headers=options))
-    return _bytes(ProcessingResponse(request_body=BodyResponse(response=common))) if headers else b""
-
-
-def _tell(namespace: str, text: str) -> bytes:
-    """Into the exchange's dynamic metadata."""
-    if not text:
-        return b""
-    raw = text.encode()
-    before, after = _telling(namespace, len(raw))
-    return before + raw + after
-
-
-@lru_cache(maxsize=1_024)
-def _telling(namespace: str, length: int) -> tuple[bytes, bytes]:
-    """What is around a text of that many bytes, as in `_frame`."""
-    place = "\x7f" * length
-    told = Struct(fields={namespace: Value(struct_value=Struct(fields={TEXT: Value(string_value=place)}))})
-    whole = _bytes(ProcessingResponse(dynamic_metadata=told))
-    at = whole.rindex(place.encode())
-    return whole[:at], whole[at + length :]
+    return serialised(ProcessingResponse(request_body=BodyResponse(response=common)))
 
 
 def _replaced_chunk(body: bytes) -> bytes:
     common = CommonResponse(body_mutation=BodyMutation(body=body))
-    return _bytes(ProcessingResponse(response_body=BodyResponse(response=common)))
+    return serialised(ProcessingResponse(response_body=BodyResponse(response=common)))
 
 
 def _answer(effect: Answer) -> bytes:
-    parts = [_answer_head(effect.status, effect.reason)]
-    parts += [_option("immediate_response", name, value) for name, value in effect.headers]
-    parts.append(_bytes(ProcessingResponse(immediate_response=ImmediateResponse(body=effect.body))))
-    parts.append(_tell(SECOND, effect.verdict))
+    parts = [answer_head(effect.status, effect.reason)]
+    parts += [option("immediate_response", name, value) for name, value in effect.headers]
+    parts.append(serialised(ProcessingResponse(immediate_response=ImmediateResponse(body=effect.body))))
+    parts.append(tell(SECOND, effect.verdict))
     return b"".join(parts)
-
-
-@lru_cache(maxsize=256)
-def _answer_head(status: int, reason: str) -> bytes:
-    answer = ImmediateResponse(status=HttpStatus(code=status), details=f"costward_{reason}")
-    return _bytes(ProcessingResponse(immediate_response=answer))
-
-
-def _option(reply: _Reply, name: str, value: str) -> bytes:
-    """A reply that sets one header and nothing else.
-
-    Serialised messages that follow each other are one message, in which lists are joined and inner messages merged
-    (protobuf's encoding guide, "Last One Wins"). So a reply is put together from parts that were serialised once,
-    which takes a tenth of the time that its message does.
-    """
-    raw = value.encode("latin-1", "replace")
-    before, after = _frame(reply, name, len(raw))
-    return before + raw + after
-
-
-@lru_cache(maxsize=1_024)
-def _frame(reply: _Reply, name: str, length: int) -> tuple[bytes, bytes]:
-    """What is around a value of that many bytes; the same for all of them."""
-    place = b"\xff" * length
-    option = HeaderValueOption(
-        # `value` would arrive empty: ext_proc reads raw_value.
-        header=HeaderValue(key=name, raw_value=place),
-        append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
-    )
-    headers = HeaderMutation(set_headers=[option])
-    if reply == "immediate_response":
-        whole = _bytes(ProcessingResponse(immediate_response=ImmediateResponse(headers=headers)))
-    else:
-        common = CommonResponse(header_mutation=headers)
-        whole = _bytes(ProcessingResponse(response_headers=HeadersResponse(response=common)))
-    # From the right: a length may be written with the same byte, and stands before the value.
-    at = whole.rindex(place) if place else len(whole)
-    return whole[:at], whole[at + length :]

@@ -1,7 +1,6 @@
 """The cache's table and what may happen to it, as functions of a connection inside a transaction.
 
 The connection comes last, so that a call bound to its arguments (`partial`) is a job for the database's thread.
-Rows carry a checksum: one that is not what was written, or whose vector has another shape, is no answer.
 """
 
 from __future__ import annotations
@@ -9,16 +8,15 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
-from zlib import crc32
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from costward_extproc.adapters.cache_rows import COLUMNS, entry_of, size_of, usable, values_of
 from costward_extproc.adapters.sqlite_file import Schema
 from costward_extproc.adapters.vector_index import MAX_ROWS, Rows, Seqs, quantise
-from costward_extproc.cache.entries import DIMENSIONS, Entry, Neighbour, Selector, Vector
+from costward_extproc.cache.entries import Entry, Neighbour, Selector, Vector
 
 CACHE_SCHEMA = Schema(
     version=1,
@@ -48,9 +46,6 @@ CACHE_SCHEMA = Schema(
     """,
 )
 
-ROW_BYTES = 512
-"""Columns and index pages of a row besides its text, answer and vector."""
-
 NEWS_KEYS = 2_000
 """Keys read along with an answer: about 2 ms."""
 
@@ -59,10 +54,6 @@ NEWS_ROWS = 1_000
 
 CHUNK_ROWS = 500
 """Rows deleted at a time: a few milliseconds in which nobody reads."""
-
-_COLUMNS = "seq, id, partition, key, policy, model, rung, cost, created_at, expires_at, checksum, vector, text, answer"
-_VECTOR_TYPE = np.dtype("<f4")
-_VECTOR_BYTES = DIMENSIONS * _VECTOR_TYPE.itemsize
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,32 +85,20 @@ class Found:
     junk: int
 
 
-def size_of(entry: Entry) -> int:
-    """Bytes that an entry takes in the file, about."""
-    return ROW_BYTES + len(entry.answer) + len(entry.text) + (0 if entry.vector is None else _VECTOR_BYTES)
-
-
 def put(entry: Entry, db: sqlite3.Connection) -> None:
     """Replaces the entry with the same partition and key, under a new row number."""
-    text = entry.text.encode("utf-8", "surrogatepass")
-    vector = None if entry.vector is None else np.ascontiguousarray(entry.vector, _VECTOR_TYPE).tobytes()
-    checksum = _checksum(entry.partition, entry.key, vector, text, entry.answer)
     db.execute(
-        f"INSERT OR REPLACE INTO entry ({_COLUMNS}, used_at, bytes) VALUES (NULL{', ?' * 15})",
-        (
-            *(entry.id, entry.partition, entry.key, entry.policy, entry.model, entry.rung, entry.cost),
-            *(entry.created_at, entry.expires_at, checksum, vector, text, entry.answer),
-            *(entry.created_at, size_of(entry)),
-        ),
+        f"INSERT OR REPLACE INTO entry ({COLUMNS}, used_at, bytes) VALUES (NULL{', ?' * 15})",
+        (*values_of(entry), entry.created_at, size_of(entry)),
     )
 
 
 def exact(partition: str, key: str, now: float, keys_upto: int, db: sqlite3.Connection) -> Exact:
     """The live entry of this key, and the keys of rows that were added behind `keys_upto`."""
     row = db.execute(
-        f"SELECT {_COLUMNS} FROM entry WHERE partition = ? AND key = ? AND expires_at > ?", (partition, key, now)
+        f"SELECT {COLUMNS} FROM entry WHERE partition = ? AND key = ? AND expires_at > ?", (partition, key, now)
     ).fetchone()
-    entry = _entry(row) if row else None
+    entry = entry_of(row) if row else None
     keys = db.execute(
         f"SELECT seq, partition, key FROM entry WHERE seq > ? ORDER BY seq LIMIT {NEWS_KEYS}", (keys_upto,)
     ).fetchall()
@@ -138,8 +117,8 @@ def lookup(
     best = {seqs[row]: float(scores[row]) for row in order if scores[row] >= at_least}
     entries: dict[int, Entry | None] = {}
     if best:
-        query = f"SELECT {_COLUMNS} FROM entry WHERE seq IN (SELECT value FROM json_each(?))"
-        entries = {row[0]: _entry(row) for row in db.execute(query, (_json(list(best)),))}
+        query = f"SELECT {COLUMNS} FROM entry WHERE seq IN (SELECT value FROM json_each(?))"
+        entries = {row[0]: entry_of(row) for row in db.execute(query, (_json(list(best)),))}
     neighbours = tuple(
         Neighbour(entry, score) for seq, score in best.items() if (entry := entries.get(seq)) is not None
     )
@@ -199,7 +178,7 @@ def news(db: sqlite3.Connection, partition: str, upto: int, now: float) -> News:
     ).fetchall()
     if not found:
         return News()
-    seqs, vectors = _usable(found)
+    seqs, vectors = usable(found)
     rows = quantise(np.array(seqs, np.int64), vectors, upto=found[-1][0])
     return News(rows, len(found) == NEWS_ROWS, len(found) - len(seqs))
 
@@ -221,53 +200,8 @@ def _scores(
         "AND expires_at > ?",
         (_json(proposed), partition, now),
     )
-    seqs, vectors = _usable(rows.fetchall())
+    seqs, vectors = usable(rows.fetchall())
     return seqs, vectors @ vector
-
-
-def _usable(rows: Sequence[tuple[int, bytes | None]]) -> tuple[list[int], NDArray[np.float32]]:
-    """Row numbers and float32[n, 384] of those rows whose vector has the right length and norm. All at once: numpy's
-    price is per call."""
-    shaped = [(seq, blob) for seq, blob in rows if blob is not None and len(blob) == _VECTOR_BYTES]
-    vectors = np.frombuffer(b"".join(blob for _, blob in shaped), _VECTOR_TYPE).reshape(-1, DIMENSIONS)
-    unit = _are_unit(vectors)
-    if unit.all():
-        return [seq for seq, _ in shaped], vectors
-    return [seq for (seq, _), good in zip(shaped, unit, strict=True) if good], vectors[unit]
-
-
-def _vector(blob: bytes | None) -> NDArray[np.float32] | None:
-    if blob is None or len(blob) != _VECTOR_BYTES:
-        return None
-    vector = np.frombuffer(blob, _VECTOR_TYPE)
-    return vector if _are_unit(vector[None]).all() else None
-
-
-def _are_unit(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Of each row; anything else is junk. False for NaN and infinity too, which may overflow on the way."""
-    with np.errstate(all="ignore"):
-        unit: NDArray[np.bool_] = np.abs(np.einsum("ij,ij->i", vectors, vectors) - 1) < 0.01
-    return unit
-
-
-def _entry(row: Sequence[Any]) -> Entry | None:
-    seq_to_rung, (cost, created_at, expires_at, checksum, blob, text, answer) = row[:7], row[7:]
-    _, id, partition, key, policy, model, rung = seq_to_rung
-    if checksum != _checksum(partition, key, blob, text, answer):
-        return None
-    vector = _vector(blob)
-    if blob is not None and vector is None:
-        return None
-    try:
-        clear = text.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        return None
-    entry = Entry(id, partition, key, policy, clear, answer, model, rung, cost, created_at, expires_at)
-    return entry if vector is None else replace(entry, vector=vector)
-
-
-def _checksum(partition: str, key: str, vector: bytes | None, text: bytes, answer: bytes) -> int:
-    return crc32(answer, crc32(text, crc32(vector or b"", crc32(f"{partition}\n{key}".encode()))))
 
 
 def _json(numbers: Iterable[int]) -> str:

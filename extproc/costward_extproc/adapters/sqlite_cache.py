@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from costward_extproc.adapters import cache_tables as tables
+from costward_extproc.adapters.cache_rows import size_of
 from costward_extproc.adapters.cache_tables import CACHE_SCHEMA
 from costward_extproc.adapters.key_filter import KeyFilter
 from costward_extproc.adapters.sqlite_thread import Database, StoreThread
@@ -101,7 +102,7 @@ class SqliteCache:
         return neighbours
 
     def put(self, entry: Entry) -> None:
-        size = tables.size_of(entry)
+        size = size_of(entry)
         if self.database.backlog == 0:
             self._pending_bytes = 0
         if size > MAX_ENTRY_BYTES or self._pending_bytes + size > MAX_PENDING_BYTES:
