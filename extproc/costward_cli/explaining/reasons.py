@@ -68,6 +68,7 @@ WARNINGS: Mapping[str, str] = {
     "undecided-error": "a fault of Costward's own kept it from a decision: it went on or was refused unchecked",
     "usage-estimated": "the provider did not say how many tokens it used: they were counted here",
     "price-unknown": "the model is not in the price list: it is priced as the dearest of its family",
+    "tier-price-unknown": "it was served faster than usual at a price that is not listed: priced above any known one",
     "ledger-unavailable": "the ledger could not be asked: caps were not checked",
     "admitted-alone": "its worst case did not fit under a cap; it was let in alone, because money was left",
     "cache-unavailable": "the cache could not be asked",

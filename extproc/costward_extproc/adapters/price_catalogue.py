@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from costward_extproc.adapters.child_output import printed_by
 from costward_extproc.core.money import Rates
+from costward_extproc.core.service_tiers import FAST
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice
@@ -28,6 +29,14 @@ CHILD_SECONDS = 30
 """The child takes under a second; a machine so busy that it takes half a minute gets the library in this process."""
 
 _FIELDS = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok", "cache_write_1h_mtok")
+
+_TIERS = {
+    "service_tier=priority": "priority",
+    "service_tier=fast": "fast",
+    "service_tier=flex": "flex",
+    "speed=fast": FAST,
+}
+"""The library's conditions of a price, and the tier's name here."""
 
 _Level = tuple[int, list[int]]
 """Beyond how many input tokens it holds; µ$ per million tokens of input, output, cached input, and cache writes for
@@ -43,6 +52,8 @@ class Model:
     match: Clause
     rates: Rates | None
     """None where it is not priced by text tokens."""
+    served: tuple[tuple[str, Rates], ...] = ()
+    """Rates of service tiers that have their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +93,19 @@ def read(at: datetime) -> list[Any]:
         [
             provider.id,
             _clause(provider.model_match),
-            [[model.id, _clause(model.match), _rates_at(model, at)] for model in provider.models],
+            [[model.id, _clause(model.match), _rates_at(model, at), _served(model, at)] for model in provider.models],
         ]
         for provider in get_snapshot().providers
     ]
 
 
 def decode(table: list[Any]) -> tuple[Provider, ...]:
-    return tuple(
-        Provider(id, match, tuple(Model(name, clause, _rates(levels)) for name, clause, levels in models))
-        for id, match, models in table
-    )
+    return tuple(Provider(id, match, tuple(_model(*model) for model in models)) for id, match, models in table)
+
+
+def _model(name: str, clause: Clause, levels: list[Any] | None, served: list[Any]) -> Model:
+    own = ((tier, _rates(theirs)) for tier, theirs in served)
+    return Model(name, clause, _rates(levels), tuple((tier, rates) for tier, rates in own if rates is not None))
 
 
 def _rates(levels: list[Any] | None) -> Rates | None:
@@ -110,6 +123,30 @@ def _rates_at(model: ModelInfo, at: datetime) -> list[_Level] | None:
         every = [rates for levels in priced for _, rates in levels]
         return [(0, [max(column) for column in zip(*every, strict=True)])]
     return priced[0] if priced else None
+
+
+def _served(model: ModelInfo, at: datetime) -> list[tuple[str, list[_Level]]]:
+    """The service tiers with rates of their own; the first of a name counts."""
+    usual = _rates_at(model, at)
+    found: dict[str, list[_Level]] = {}
+    for variant in model.price_variants or ():
+        name = _TIERS.get(" ".join(f"{condition}={value}" for condition, value in variant.when.items()))
+        if name is None or (variant.constraint is not None and not variant.constraint.active(at)):
+            continue
+        levels = _levels(variant.prices)
+        if levels is not None and usual is not None:
+            found.setdefault(name, levels if len(levels) > 1 else _with_longer(levels, usual))
+    return list(found.items())
+
+
+def _with_longer(levels: list[_Level], usual: list[_Level]) -> list[_Level]:
+    """Long contexts cost more in every tier, in the proportion that they have as usual where nothing else is listed."""
+    (_, short), ((_, base), *longer) = levels[0], usual
+    scaled = [
+        (beyond, [max(own, -(-rate * own // plain)) for rate, own, plain in zip(rates, short, base, strict=True)])
+        for beyond, rates in longer
+    ]
+    return [levels[0], *scaled]
 
 
 def _prices_in_force(model: ModelInfo, at: datetime) -> Iterator[ModelPrice]:

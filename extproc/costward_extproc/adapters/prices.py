@@ -54,14 +54,14 @@ class CataloguePrices:
         name = model.lower()
         # As named; without a router's `vendor/`; without the date of a snapshot that the catalogue has not listed.
         for candidate in dict.fromkeys((name, name.rpartition("/")[2], _DATE.sub("", name.rpartition("/")[2]))):
-            if rates := self._listed(candidate):
-                return Quote(model, rates, "catalogue")
+            if (listed := self._listed(candidate)) and listed.rates:
+                return Quote(model, listed.rates, "catalogue", listed.served)
         return Quote(model, self._ceiling(name.rpartition("/")[2]), "ceiling")
 
-    def _listed(self, name: str) -> Rates | None:
+    def _listed(self, name: str) -> Model | None:
         owner = self._owner(name)
         sellers = [owner] if owner else [p for p in self._providers if p.id in SERVED]
-        return next((m.rates for p in sellers for m in p.models if matches(m.match, name)), None)
+        return next((m for p in sellers for m in p.models if matches(m.match, name)), None)
 
     def _owner(self, name: str) -> Provider | None:
         return next((p for p in self._providers if p.match is not None and matches(p.match, name)), None)

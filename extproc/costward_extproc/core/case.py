@@ -19,6 +19,7 @@ from costward_extproc.core.means import Means
 from costward_extproc.core.money import Quote, Rates
 from costward_extproc.core.record import Attempt, CacheNote, DecisionKind, RouteNote
 from costward_extproc.core.relief import Relief
+from costward_extproc.core.service_tiers import quote_at
 from costward_extproc.core.tickets import Second
 from costward_extproc.dialects.base import Asked, Dialect
 from costward_extproc.dialects.registry import Endpoint
@@ -81,6 +82,8 @@ class Case:
     reservation: bool = False
     """Asked of the ledger, whatever became of it: the exchange's end settles it."""
     quote: Quote | None = None
+    served_tier: str | None = None
+    """The service tier that the answer tells; None: it is not known yet."""
     decision: DecisionKind = "pass"
     reason: str = "pass"
     decided_at: float | None = None
@@ -121,7 +124,9 @@ class Case:
 
 
 def quote_of(case: Case, model: str) -> Quote:
-    return quoted_by(case.policy, case.means.quote, model)
+    """Rates of `model` in the service tier that served, or that was asked for."""
+    asked = case.asked.service_tier if case.asked is not None else ""
+    return quote_at(quoted_by(case.policy, case.means.quote, model), asked, case.served_tier)
 
 
 def quoted_by(policy: Policy, catalogue: Callable[[str], Quote], model: str) -> Quote:

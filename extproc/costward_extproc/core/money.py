@@ -43,6 +43,10 @@ class Quote:
     model: str
     rates: Rates
     source: PriceSource
+    served: tuple[tuple[str, Rates], ...] = ()
+    """Rates of the service tiers that have their own."""
+    is_scaled: bool = False
+    """For a tier that has none of its own: at least what it costs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ def _end_unanswered(case: Case, at: float, end: End = "aborted") -> Step:
     """The caller left before the response began: the provider has the input and may go on working."""
     usage = untold.taken_in(case)
     case = case.warned("usage-estimated")
+    if case.quote is not None and case.quote.is_scaled:
+        case = case.warned("tier-price-unknown")
     record = record_of(
         case,
         at,
@@ -86,9 +88,12 @@ def _end_unanswered(case: Case, at: float, end: End = "aborted") -> Step:
 def _end_answered(state: Responding, at: float) -> Step:
     case, kept = state.case, state.transcript.bytes()
     reading = _read(state, kept)
+    case = case.but(served_tier=reading.service_tier)
     usage, quote = _usage(state, reading), _quote(case, reading)
     if usage.estimated:
         case = case.warned("usage-estimated")
+    if quote.is_scaled:
+        case = case.warned("tier-price-unknown")
     price = cost(usage, quote.rates)
     entry = _entry(state, reading, price, at)
     total = MicroUSD(price + fallback.lost(case))
@@ -193,6 +198,8 @@ def _output_by_size(state: Responding) -> int:
 def _quote(case: Case, reading: Reading) -> Quote:
     if case.plan is None and reading.model is not None:
         return quote_of(case, reading.model)
+    if case.plan is not None and case.served_tier is not None:
+        return quote_of(case, case.plan.model)
     return case.quote or case.means.quote(reading.model or "")
 
 

@@ -55,6 +55,7 @@ class AnthropicMessages(TellsUsage):
             user=user,
             session=session,
             keeps_prompt=request.keeps_prompt(body),
+            service_tier=reading.speed_or_tier(document) or "",
         )
 
     def prompt_text(self, asked: Asked) -> str:

@@ -32,6 +32,7 @@ def read_whole(body: bytes) -> Reading:
     return Reading(
         usage=_usage(message.get("usage")),
         model=reading.string(message.get("model")),
+        service_tier=reading.speed_or_tier(message.get("usage")),
         complete=True,
         text_seen="".join(text for block in blocks for text in _spoken(block)),
         storable=body if _is_storable(message) and reading.fits(message) else None,
@@ -136,6 +137,7 @@ class _Assembly:
             usage=_usage(self.usage),
             output_final=self.counted,
             model=reading.string(self.message.get("model")),
+            service_tier=reading.speed_or_tier(self.usage),
             complete=whole,
             text_seen="".join(self.seen),
             storable=reading.encoded(message) if storable else None,

@@ -45,6 +45,8 @@ class Asked:
     keeps_prompt: Literal["minutes", "hour"] | None = None
     """How long the provider is asked to keep the prompt, which then costs more where it is written; None: it is not
     asked, or does not charge for it."""
+    service_tier: str = ""
+    """How fast the provider is asked to serve, at a price of its own; empty: as usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class Reading:
     """An error came in place of the answer or in its middle."""
     pending: bool = False
     """The provider goes on in the background: what it will use is not told here, so the worst case is charged."""
+    service_tier: str | None = None
+    """How fast the provider says that it served; None: it does not say."""
 
 
 @dataclass(frozen=True, slots=True)

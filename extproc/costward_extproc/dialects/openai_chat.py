@@ -70,6 +70,7 @@ class OpenAIChat:
             uncacheable="large-body" if len(body) > reading.LARGE_BYTES else _uncacheable(document, text),
             pinned="model-in-path" if model else None,
             user=reading.string(document.get("safety_identifier")) or reading.string(document.get("user")),
+            service_tier=reading.service_tier(document.get("service_tier")) or "",
         )
 
     def prompt_text(self, asked: Asked) -> str:

@@ -60,6 +60,7 @@ def read_whole(body: bytes) -> Reading:
     return Reading(
         usage=_usage(document.get("usage")),
         model=reading.string(document.get("model")),
+        service_tier=reading.service_tier(document.get("service_tier")),
         complete=bool(choices),
         text_seen="".join(text for message in reading.dicts(messages) for text in _spoken(message)),
         storable=body if _is_storable(document, choices) and reading.fits(document) else None,
@@ -153,6 +154,7 @@ class _Assembly:
         return Reading(
             usage=self.usage,
             model=reading.string(self.head.get("model")),
+            service_tier=reading.service_tier(self.head.get("service_tier")),
             complete=self.done and bool(choices) and not self.failed,
             text_seen="".join(text for index in sorted(self.seen) for text in self.seen[index]),
             storable=reading.encoded(document) if storable and reading.fits(document) else None,

@@ -62,6 +62,7 @@ class OpenAIResponses(TellsUsage):
             pinned="model-in-path" if model else request.pinned(document, items),
             user=reading.string(document.get("safety_identifier")) or reading.string(document.get("user")),
             session=request.session(document),
+            service_tier=reading.service_tier(document.get("service_tier")) or "",
         )
 
     def prompt_text(self, asked: Asked) -> str:

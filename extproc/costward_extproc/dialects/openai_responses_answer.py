@@ -59,6 +59,7 @@ def _read(response: Mapping[str, Any], seen: str | None, body: bytes | None) -> 
     return Reading(
         usage=usage_of(response.get("usage")),
         model=reading.string(response.get("model")),
+        service_tier=reading.service_tier(response.get("service_tier")),
         complete=pending or (not failed and isinstance(status, str) and status in _ENDED),
         text_seen="".join(text for item in output for text in _said(item)) if seen is None else seen,
         storable=(reading.encoded(response) if body is None else body) if storable else None,

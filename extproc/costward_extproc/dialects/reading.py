@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from costward_extproc.core.service_tiers import FAST
+
 MOST_TOKENS = 10**9
 """Beyond any model: a provider's nonsense must not become an amount that no ledger holds."""
 
@@ -41,6 +43,23 @@ def output_limit(value: object) -> int | None:
     """Tokens that a request allows its answer, within reason."""
     tokens = positive(value)
     return None if tokens is None else min(tokens, MOST_OUTPUT_TOKENS)
+
+
+_LONGEST_TIER = 32
+"""Characters, three times the longest name of a service tier: callers and providers choose them."""
+
+
+def service_tier(value: object) -> str | None:
+    """As it is compared; None where none is named, or only that the provider may choose."""
+    name = value.lower()[:_LONGEST_TIER] if isinstance(value, str) else ""
+    return None if name in ("", "auto") else name
+
+
+def speed_or_tier(holder: object) -> str | None:
+    """Of a request or a usage of Anthropic's, where speed is told apart from the tier."""
+    if not isinstance(holder, dict):
+        return None
+    return FAST if holder.get("speed") == "fast" else service_tier(holder.get("service_tier"))
 
 
 def count(raw: object, name: str) -> int:
