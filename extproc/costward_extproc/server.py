@@ -41,6 +41,7 @@ from costward_extproc.core.events import (
 )
 from costward_extproc.core.relief import OVERLOADED, Relief
 from costward_extproc.core.states import Finished, Receiving, State, Step
+from costward_extproc.deadline import within
 from costward_extproc.eager import Started
 from costward_extproc.envoy_messages import event_of, reply_of
 from costward_extproc.errors import PortFailure
@@ -247,8 +248,7 @@ class Conversation:
             if call.is_done:
                 return call.value
             reserved = 0.0 if isinstance(operation, _OPTIONAL) else (1 - OPTIONAL_SHARE) * self._services.deadline_s
-            async with asyncio.timeout_at(self._optional_until + reserved):
-                return await call
+            return await within(self._optional_until + reserved, call)
         except TimeoutError:
             return Failure("deadline")
         except PortFailure as failure:
