@@ -62,7 +62,7 @@ def _serve(settings: Settings) -> int:
     memory.bound_arenas()
     if settings.supervisor is not None:
         tether.end_with(settings.supervisor)
-    policies = policy_compiler.begin(settings.policy_file)
+    policies = policy_compiler.begin(settings.policy_file) if settings.policy_file else None
     prices = price_catalogue.begin()
     # Only now: our own imports take as long as reading policies and prices does, and go on beside it.
     import uvloop

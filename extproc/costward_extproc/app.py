@@ -17,15 +17,15 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from prometheus_client import generate_latest
 
-from costward_extproc import hop, memory
+from costward_extproc import hop, memory, sources
 from costward_extproc.adapters import price_catalogue
-from costward_extproc.adapters.file_snapshots import FileSnapshots
 from costward_extproc.adapters.onnx_embedder import OnnxEmbedder
 from costward_extproc.adapters.prices import CataloguePrices
 from costward_extproc.adapters.sqlite_cache import SqliteCache
 from costward_extproc.adapters.sqlite_ledger import SqliteLedger
 from costward_extproc.adapters.sqlite_records import SqliteRecords
 from costward_extproc.adapters.sqlite_thread import StoreThread
+from costward_extproc.adapters.sums import Sums
 from costward_extproc.adapters.telemetry import Telemetry
 from costward_extproc.adapters.tokens import SplintrTokens
 from costward_extproc.admin import Admin
@@ -63,11 +63,18 @@ async def run(settings: Settings, catalogue: Popen[str] | None = None, compiler:
         stack.callback(telemetry.close)
         if settings.worker is not None:
             stack.callback(_leave_metrics, last_metrics(settings.socket, os.getpid()))
-        services = await _services(settings, catalogue, compiler, telemetry, stack)
+        health, sums = Health(), Sums()
+        policies = asyncio.to_thread(
+            sources.snapshots_of,
+            settings,
+            compiler,
+            lambda: sums.pulse(health.is_serving),
+            lambda: telemetry.degraded("policy-rejected"),
+        )
+        services = await _services(settings, catalogue, policies, sums, telemetry, stack)
         processor = Processor(services)
         stack.push_async_callback(processor.drained)
         telemetry.watch("costward.exchanges.open", "Exchanges in flight", lambda: processor.in_flight)
-        health = Health()
         bound, public = bound_socket(settings.socket, os.getpid()), _public_socket(settings)
         server = _server(bound, processor, health)
         if settings.hop is not None:
@@ -79,18 +86,30 @@ async def run(settings: Settings, catalogue: Popen[str] | None = None, compiler:
         where = settings.admin_port if settings.worker is None else admin_socket(settings.socket, os.getpid())
         if where:
             stack.callback(Admin(where, questions, pages={"/wirings": services.wirings.page}).close)
-        memory.settle()
-        await health.serve()
-        bound.rename(public)
-        log.info("serving on %s, snapshot %s", public, services.snapshots.current.hash[:19])
-        await see_out(server, health, orders, settings.probe_s)
+        async with asyncio.TaskGroup() as tasks:
+            begin = tasks.create_task(_begin(health, services, lambda: bound.rename(public)))
+            await see_out(server, health, orders, settings.probe_s)
+            begin.cancel()
     log.info("stopped")
+
+
+async def _begin(health: Health, services: Services, show: Callable[[], object]) -> None:
+    """Serve once there are policies: what came before would pass every cap, where the wiring's failurePolicy is what
+    was declared for a data plane that is not there."""
+    if not services.snapshots.current.hash:
+        log.warning("no snapshot yet: not serving until the control plane sends one")
+    await sources.first_of(services.snapshots)
+    memory.settle()
+    await health.serve()
+    show()
+    log.info("serving, snapshot %s", services.snapshots.current.hash[:19])
 
 
 async def _services(
     settings: Settings,
     catalogue: Popen[str] | None,
-    compiler: Popen[bytes] | None,
+    policies: Awaitable[sources.Source],
+    sums: Sums,
     telemetry: Telemetry,
     stack: AsyncExitStack,
 ) -> Services:
@@ -98,13 +117,7 @@ async def _services(
     # Loading takes most of the start: the model and the price list load while the stores open.
     model = asyncio.create_task(asyncio.to_thread(_embedder, settings.model_dir, telemetry))
     prices = asyncio.create_task(asyncio.to_thread(_prices, catalogue))
-    snapshots = await asyncio.to_thread(
-        FileSnapshots,
-        settings.policy_file,
-        state / "snapshot.bin",
-        lambda: telemetry.degraded("policy-rejected"),
-        compiler,
-    )
+    snapshots = await policies
     # A thread for what money waits on and one for all else, so that a stall of the cache's file is not the ledger's.
     stores = StoreThread(_UNHURRIED_S)
     ledger = SqliteLedger(state / "ledger.sqlite", time.time, settings.lease_s, _counted(telemetry, "ledger"))
@@ -153,7 +166,7 @@ async def _services(
         cache=cache,
         embedder=embedder,
         snapshots=snapshots,
-        records=(records, telemetry),
+        records=(records, telemetry, sums) if settings.control_plane else (records, telemetry),
         means=means,
         workload=settings.workload,
         clock=time.time,

@@ -22,6 +22,16 @@ ADDRESS = "COSTWARD_CONTROL_PLANE"
 CA, TOKEN, NAME = "COSTWARD_CONTROL_PLANE_CA", "COSTWARD_CONTROL_PLANE_TOKEN", "COSTWARD_CONTROL_PLANE_NAME"
 COLD_START, NODE = "COSTWARD_COLD_START_DIR", "COSTWARD_NODE"
 
+MEANINGS: Mapping[str, str] = {
+    ADDRESS: "HOST:PORT of the operator that sends the policies, instead of a file; needs the two files below",
+    CA: "PEM file: what the operator's certificate must chain to",
+    TOKEN: "a projected service account token with the operator's audience",
+    NAME: "the name in the operator's certificate, where it is not the host above",
+    COLD_START: "folder of the mounted copy of the last snapshot, for a start without the operator",
+    NODE: "this data plane's name: the pod's; else the machine's",
+}
+"""Of each variable, for `--help`."""
+
 LEADER = "costward-leader"
 """Trailing metadata of a standby's answer: the leader's `host:port`."""
 

@@ -11,11 +11,13 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from costward_extproc import control_plane, hop
+from costward_extproc.control_plane import ControlPlane, control_plane_from
 from costward_extproc.core.identity import Workload
 from costward_extproc.core.means import LEASE_S
 from costward_extproc.errors import SettingsError
 from costward_extproc.gate import MAX_DECIDING
-from costward_extproc.hop import MEANINGS, Hop, hop_from
+from costward_extproc.hop import Hop, hop_from
 from costward_extproc.sockets import longest_names
 
 LOCAL = Workload("local", "default", "local")
@@ -36,6 +38,8 @@ close."""
 
 PROBE_S = 1.0
 """Four of the wiring's health checks, because a proxy or its machine may be busy."""
+
+_POLICY_FILE = "COSTWARD_POLICY_FILE"
 
 _MOST_WORKERS = 64
 """More than any one proxy feeds, and still two digits in a socket's name."""
@@ -115,15 +119,18 @@ class Settings:
             "Unix socket where Envoy's ext_proc cluster finds us; of several workers PATH.0, PATH.1 and so on",
         )
     )
-    policy_file: Path = field(
-        metadata=_variable("COSTWARD_POLICY_FILE", Path, "CostPolicy documents, read again when they change")
-    )
     state_dir: Path = field(
         metadata=_variable(
             "COSTWARD_STATE_DIR",
             Path,
             "ledger, cache, records, digest key and the last good snapshot; must survive restarts",
         )
+    )
+    policy_file: Path | None = field(
+        default=None,
+        metadata=_variable(
+            _POLICY_FILE, Path, f"CostPolicy documents, read again when they change; or {control_plane.ADDRESS}"
+        ),
     )
     model_dir: Path | None = field(
         default=None, metadata=_variable("COSTWARD_MODEL_DIR", Path, "the built embedder; none: no semantic tier")
@@ -187,6 +194,8 @@ class Settings:
     )
     hop: Hop | None = None
     """A TCP port with mutual TLS beside the socket, for proxies on other machines."""
+    control_plane: ControlPlane | None = None
+    """Who sends the policies, where they do not come from a file."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -196,12 +205,15 @@ class Settings:
         for setting in fields(cls):
             if setting.metadata:
                 _read(environ, setting.name, setting.metadata, setting.default is MISSING, values, problems)
-        hop = hop_from(environ, problems)
-        if hop is not None and values.get("workers", WORKERS) > 1:
+        listen = hop_from(environ, problems)
+        if listen is not None and values.get("workers", WORKERS) > 1:
             problems.append("COSTWARD_LISTEN is one port, which only one worker can serve: set COSTWARD_WORKERS=1")
+        source = control_plane_from(environ, problems)
+        if bool(environ.get(_POLICY_FILE)) == bool(environ.get(control_plane.ADDRESS)):
+            problems.append(f"set {_POLICY_FILE} or {control_plane.ADDRESS}, one of the two: policies have one source")
         if problems:
             raise SettingsError(problems)
-        return cls(**values, hop=hop)
+        return cls(**values, hop=listen, control_plane=source)
 
 
 def variables() -> Iterator[Variable]:
@@ -209,7 +221,7 @@ def variables() -> Iterator[Variable]:
     for setting in sorted(fields(Settings), key=lambda one: one.default is not MISSING):
         if setting.metadata.get("told"):
             yield Variable(setting.metadata["name"], _shown(setting.default), setting.metadata["meaning"])
-    for name, meaning in MEANINGS.items():
+    for name, meaning in {**hop.MEANINGS, **control_plane.MEANINGS}.items():
         yield Variable(name, _shown(None), meaning)
 
 

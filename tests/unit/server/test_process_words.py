@@ -15,7 +15,8 @@ from costward_extproc.settings import Settings, variables
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[3]
-NEEDED = {"COSTWARD_SOCKET": "s", "COSTWARD_POLICY_FILE": "p", "COSTWARD_STATE_DIR": "d"}
+NEEDED = {"COSTWARD_SOCKET": "s", "COSTWARD_STATE_DIR": "d"}
+SOURCE = {"COSTWARD_POLICY_FILE": "p"}
 
 
 def said(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -50,14 +51,24 @@ def test_help_tells_defaults_and_what_must_be_set() -> None:
 
 
 def test_each_variable_is_read() -> None:
-    wrong = {variable.name: "\0" for variable in variables() if variable.name not in (*NEEDED, "COSTWARD_MODEL_DIR")}
+    # Of files and names only their absence can be wrong.
+    taken = {"COSTWARD_MODEL_DIR", "COSTWARD_COLD_START_DIR", "COSTWARD_NODE", *SOURCE}
+    files = {variable.name for variable in variables() if re.search("_(TLS|PLANE)_", variable.name)}
+    wrong = {variable.name for variable in variables()} - taken - files - set(NEEDED)
 
     with pytest.raises(SettingsError) as problems:
-        Settings.from_env(NEEDED | dict.fromkeys(wrong, "?"))
+        Settings.from_env(NEEDED | dict.fromkeys(wrong | files, "?"))
 
-    # Of the hop's files only their absence is wrong.
-    files = {name for name in wrong if name.startswith("COSTWARD_TLS_")}
-    assert {problem.partition("=")[0] for problem in problems.value.problems} == set(wrong) - files
+    assert {problem.partition("=")[0] for problem in problems.value.problems} == wrong
+
+
+def test_policies_have_one_source() -> None:
+    both = {"COSTWARD_CONTROL_PLANE": "h:1", "COSTWARD_CONTROL_PLANE_CA": "c", "COSTWARD_CONTROL_PLANE_TOKEN": "t"}
+    for given in ({}, SOURCE | both):
+        with pytest.raises(SettingsError, match="one of the two"):
+            Settings.from_env(NEEDED | given)
+    assert Settings.from_env(NEEDED | SOURCE).control_plane is None
+    assert Settings.from_env(NEEDED | both).policy_file is None
 
 
 def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
