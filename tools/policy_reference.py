@@ -10,9 +10,12 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from costward_contract.checks import PLACEHOLDERS
+from costward_contract.cluster_policy import ClusterCostPolicy
 from costward_contract.fields import FieldDoc, fields
 from costward_contract.future import planned
+from costward_contract.policy import CostPolicy
+from costward_contract.rules import BY_COMPILER, PLACEHOLDERS
+from pydantic import BaseModel
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "policy.md"
@@ -23,7 +26,8 @@ INTRODUCTION = """\
 # The policy
 
 A `CostPolicy` says whose money is spent, by whom, on which models, up to which limit, and what Costward may do about
-it. Files, the CLI and the operator read it through one strict parser. This is a whole policy:
+it. Files, the CLI and the operator read it through one strict parser, and the CRDs in `charts/costward/files/crds` are
+made from the same model. This is a whole policy:
 """
 
 WRITING = """\
@@ -44,12 +48,14 @@ Fuller ones are in [examples/policies](../examples/policies). The words are expl
 
 The first one that selects a workload governs it alone. Policies are ordered by `priority`, highest first, then by age,
 oldest first (those without a `creationTimestamp` last), then by namespace and name. Of two with the same namespace and
-name the second is rejected as a `Conflict`.
+name the second is rejected as `Conflicted`.
 
 ## Fields
 
 Paths use `[]` for an item of a list and `*` for a name of your choice. A dash is an optional field without a default.
 """
+
+BY_THE_COMPILER = "\n".join(f"- `{name}`: {reason}." for name, reason in BY_COMPILER.items())
 
 BETWEEN = f"""\
 ## What must hold between fields
@@ -69,11 +75,31 @@ BETWEEN = f"""\
 - Headers of identities do not begin with `x-costward-`.
 - `routing.fallback` needs two models; see [fallback.md](fallback.md).
 - A rule has at least one condition, and `minPromptTokens` is not above `maxPromptTokens`.
-- `targetRefs` names the policy's own namespace.
+- A `targetRefs` entry of kind `Namespace` names the policy's own namespace. `group` is empty for `Namespace` and
+  `Service`, `networking.istio.io` for `ServiceEntry`, `gateway.networking.k8s.io` for `Gateway` and `HTTPRoute`; only
+  the last two have a `sectionName`.
+- Nothing is given twice in `targetRefs`, `serviceAccounts`, `trustedFrom`, `headers`, `bypass` and `after`.
+
+The API server refuses all of this too, by rules in the CRDs, except what it cannot see:
+
+{BY_THE_COMPILER}
 
 ## Not supported yet
 
 These are planned, and rejected until they can be honoured:
+"""
+
+PLATFORM = """\
+## ClusterCostPolicy
+
+What the platform says for all teams, read by the operator. `defaults` and `overrides` hold the parts above, from
+`models` to `failurePolicy`, each part as a whole and none of them required:
+
+- `defaults`: a part counts where a team's own policy does not say it, and where a namespace has no policy at all.
+- `overrides`: a part replaces the team's, whatever it says. Caps are different: those of `overrides.tiers` are added to
+  the team's own, count over all policies that they reach, and all must pass. A tier that the override does not name is
+  held to the override's first tier, so that no cap is lifted by renaming a tier; one tier in it therefore holds for
+  everybody.
 """
 
 SECTIONS = (
@@ -95,15 +121,21 @@ def page() -> str:
     parts = [INTRODUCTION, "```yaml", *smallest, "```", "", WRITING]
     for title, roots in SECTIONS:
         parts += [f"### {title}", "", *table(section(roots)), ""]
-    parts += [BETWEEN, *not_yet()]
+    parts += [PLATFORM, *table(platform_fields()), "", BETWEEN, *not_yet()]
     return "\n".join(parts) + "\n"
 
 
-def section(roots: tuple[str, ...]) -> Iterator[FieldDoc]:
+def platform_fields() -> Iterator[FieldDoc]:
+    """Of a ClusterCostPolicy what is its own; its blocks are told by their names."""
+    yield from section(("spec.owner", "spec.priority", "spec.targetRefs"), ClusterCostPolicy)
+    yield from (fields(ClusterCostPolicy)[path] for path in ("spec.defaults", "spec.overrides"))
+
+
+def section(roots: tuple[str, ...], model: type[BaseModel] = CostPolicy) -> Iterator[FieldDoc]:
     """The fields at and below these paths, in the order of the paths; a list's own line tells of its items."""
     for root in roots:
         below = (f"{root}.", f"{root}[")
-        inside = (doc for path, doc in fields().items() if path == root or path.startswith(below))
+        inside = (doc for path, doc in fields(model).items() if path == root or path.startswith(below))
         yield from (doc for doc in inside if not doc.path.endswith("[]"))
 
 

@@ -14,13 +14,14 @@ from typing import Literal
 
 from costward_contract import policy as p
 from costward_contract import snapshot as s
-from costward_contract.checks import DEFAULT_TIER, findings
+from costward_contract.checks import findings
 from costward_contract.codec import seal
 from costward_contract.problem import Finding, render_path
 from costward_contract.quantities import micro_usd, percent_ppm, seconds, similarity_ppm
+from costward_contract.rules import DEFAULT_TIER
 
-Reason = Literal["Accepted", "Conflict", "Invalid"]
-"""Reasons of the condition `Accepted`. Conflict: an earlier policy has this namespace and name."""
+Reason = Literal["Accepted", "Conflicted", "Invalid", "TargetNotFound"]
+"""Reasons of the condition `Accepted`, as in GEP-713. Conflicted: an earlier policy has this namespace and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,13 @@ def _precedence(policy: p.CostPolicy) -> tuple[int, bool, str, str, str, str]:
 def _judge(policy: p.CostPolicy, *, taken: bool) -> Verdict:
     if taken:
         message = f"another policy named {policy.ref} goes before this one: rename it, or remove one of them"
-        return Verdict(policy.ref, False, "Conflict", message)
+        return Verdict(policy.ref, False, "Conflicted", message)
     found = tuple(findings(policy.model_dump(by_alias=True)))
     if found:
         return Verdict(policy.ref, False, "Invalid", "; ".join(_sentence(finding) for finding in found))
+    unknown = next((ref for ref in policy.spec.target_refs if ref.kind != "Namespace"), None)
+    if unknown is not None:
+        return Verdict(policy.ref, False, "TargetNotFound", f"no {unknown.kind} is known here")
     return Verdict(policy.ref, True, "Accepted", "")
 
 

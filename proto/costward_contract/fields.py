@@ -37,23 +37,24 @@ class FieldDoc:
 
 
 @cache
-def fields() -> dict[str, FieldDoc]:
-    """All fields by generic path, in the order of the model; for a list also its items."""
-    return {doc.path: doc for doc in _of_model(CostPolicy, "")}
+def fields(model: type[BaseModel] = CostPolicy) -> dict[str, FieldDoc]:
+    """All fields of a resource by generic path, in the order of the model; for a list also its items."""
+    return {doc.path: doc for doc in _of_model(model, "")}
 
 
-def generic(path: Path) -> str:
+def generic(path: Path, model: type[BaseModel] = CostPolicy) -> str:
     """The generic path of a place in a document: the field's own path, or where it would be if it existed."""
+    known = fields(model)
     shown = "".join("[]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
     named = ".".join([*shown.split(".")[:-1], "*"])
-    return named if shown not in fields() and named in fields() else shown
+    return named if shown not in known and named in known else shown
 
 
-def siblings(path: str) -> tuple[str, ...]:
+def siblings(path: str, model: type[BaseModel] = CostPolicy) -> tuple[str, ...]:
     """Names of the fields beside this generic path."""
     parent = path.rpartition(".")[0]
     prefix = f"{parent}." if parent else ""
-    beside = (known.removeprefix(prefix) for known in fields() if known.startswith(prefix))
+    beside = (known.removeprefix(prefix) for known in fields(model) if known.startswith(prefix))
     return tuple(name for name in beside if "." not in name and "[" not in name)
 
 

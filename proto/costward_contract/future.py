@@ -6,11 +6,12 @@ writing, and is told so. An entry leaves this table when the model learns it.
 
 from __future__ import annotations
 
+import re
+
 _FIELDS = frozenset(
     {
         "spec.cache.semantic.maxErrorRate",
         "spec.cache.semantic.shadow",
-        "spec.defaults",
         "spec.identity.tenant",
         "spec.identity.tier.bodyField",
         "spec.identity.tier.jwtClaim",
@@ -18,34 +19,32 @@ _FIELDS = frozenset(
         "spec.identity.user.jwtClaim",
         "spec.models[].provider",
         "spec.outcomes",
-        "spec.overrides",
         "spec.routing.maxShare",
         "spec.routing.qualityTarget",
-        "spec.targetRefs[].namespace",
-        "spec.targetRefs[].sectionName",
         "spec.tiers[].caps[].timeZone",
     }
 )
 
 _VALUES = {
-    "kind": frozenset({"ClusterCostPolicy"}),
     "spec.models[].billing": frozenset({"Subscription", "SelfHosted"}),
     "spec.routing.mode": frozenset({"Shadow"}),
-    "spec.targetRefs[].group": frozenset({"gateway.networking.k8s.io", "networking.istio.io"}),
-    "spec.targetRefs[].kind": frozenset({"Service", "ServiceEntry", "Gateway", "HTTPRoute"}),
     "spec.tiers[].caps[].per": frozenset({"Tenant", "Model"}),
     "spec.tiers[].ladder[].action": frozenset({"LowerEffort", "CacheOnly", "Reject"}),
 }
 
 
 def is_future_field(path: str) -> bool:
-    """Whether a field at this generic path is planned."""
-    return path in _FIELDS
+    """Whether a field at this generic path is planned, in a team's policy or in a block of the platform's."""
+    return _in_block(path) in _FIELDS
 
 
 def is_future_value(path: str, value: object) -> bool:
     """Whether this value of the field at this generic path is planned."""
-    return isinstance(value, str) and value in _VALUES.get(path, frozenset())
+    return isinstance(value, str) and value in _VALUES.get(_in_block(path), frozenset())
+
+
+def _in_block(path: str) -> str:
+    return re.sub(r"^spec\.(defaults|overrides)\.", "spec.", path)
 
 
 def planned() -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -1,16 +1,15 @@
 """The `CostPolicy` resource as its owner writes it: the one model behind file, CLI, operator and CRD.
 
 It says what a single field may hold. What must hold between fields is in `checks`, what is planned but cannot be
-honoured yet is in `future`; reading YAML is `parse`. Attributes keep the text that was written: `compiler` turns it
-into integers.
+honoured yet is in `future`; reading YAML is `parse`, the CRD is `crd`. Attributes keep the text that was written:
+`compiler` turns it into integers.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
-from pydantic.alias_generators import to_camel
+from pydantic import Field, StrictBool, StrictInt
 
 from costward_contract import scalars
 from costward_contract.snapshot import (
@@ -24,6 +23,8 @@ from costward_contract.snapshot import (
     Unpriced,
     UpstreamFailure,
 )
+from costward_contract.strict import Strict
+from costward_contract.targets import TargetRef
 
 API_VERSION = "costward.dev/v1alpha1"
 KIND = "CostPolicy"
@@ -31,13 +32,8 @@ KIND = "CostPolicy"
 WindowName = Literal["Minute", "Hour", "Day", "Week", "Month"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, hide_input_in_errors=True)
-
-
-class Metadata(_Strict):
+class ObjectMetadata(Strict):
     name: scalars.Name = Field(description="Name of the policy, unique in its namespace.")
-    namespace: scalars.Name = Field(default="default", description="Namespace whose workloads the policy governs.")
     # Kubernetes counts from 1, so a policy from a file looks like one that was never edited.
     generation: StrictInt = Field(default=1, ge=0, le=2**53, description="Version of the spec, counted by Kubernetes.")
     creation_timestamp: scalars.Timestamp | None = Field(
@@ -54,25 +50,23 @@ class Metadata(_Strict):
     deletion_grace_period_seconds: scalars.Ignored = Field(default=None, description="Kubernetes metadata, ignored.")
 
 
-class OwnerSpec(_Strict):
+class Metadata(ObjectMetadata):
+    namespace: scalars.Name = Field(default="default", description="Namespace whose workloads the policy governs.")
+
+
+class OwnerSpec(Strict):
     team: scalars.Line = Field(description="The team that answers for this money; capped callers are told it.")
     contact: scalars.Line | None = Field(default=None, description="Where to reach the team: a channel or an address.")
 
 
-class TargetRef(_Strict):
-    group: Literal[""] = Field(default="", description="API group of the target; empty for core Kubernetes.")
-    kind: Literal["Namespace"] = Field(description="What the policy attaches to.")
-    name: scalars.Name = Field(description="Name of the target: the policy's own namespace.")
-
-
-class WorkloadsSpec(_Strict):
+class WorkloadsSpec(Strict):
     # 64: with more of them a policy means "everybody", which is what leaving the list out says.
     service_accounts: tuple[scalars.ServiceAccount, ...] = Field(
         default=(), max_length=64, description="Service accounts that the policy governs; empty means all of them."
     )
 
 
-class PriceSpec(_Strict):
+class PriceSpec(Strict):
     input: scalars.USD = Field(alias="inputPerMTokUSD", description="Dollars for a million input tokens.")
     output: scalars.USD = Field(alias="outputPerMTokUSD", description="Dollars for a million output tokens.")
     cached_input: scalars.USD | None = Field(
@@ -82,14 +76,14 @@ class PriceSpec(_Strict):
     )
 
 
-class ModelSpec(_Strict):
+class ModelSpec(Strict):
     name: scalars.Name = Field(description="Name of the rung, for use inside this policy.")
     model: scalars.Model = Field(description="The model as the provider names it.")
     price: PriceSpec | None = Field(default=None, description="Negotiated price; the catalogue's where left out.")
     billing: Literal["Metered"] = Field(default="Metered", description="How the model is paid for: by tokens.")
 
 
-class TrustedHeader(_Strict):
+class TrustedHeader(Strict):
     header: scalars.Header = Field(description="Request header that carries the identity.")
     # One at least: a header that nobody is trusted to set would silently never count.
     trusted_from: tuple[scalars.ServiceAccount, ...] = Field(
@@ -103,14 +97,14 @@ class TierHeader(TrustedHeader):
     )
 
 
-class SessionSpec(_Strict):
+class SessionSpec(Strict):
     # Four: one for each agent framework that a team may run side by side.
     headers: tuple[scalars.Header, ...] = Field(
         min_length=1, max_length=4, description="Headers that carry a session id; the first one present counts."
     )
 
 
-class IdentitySpec(_Strict):
+class IdentitySpec(Strict):
     user: TrustedHeader | None = Field(default=None, description="Who is served.")
     tier: TierHeader | None = Field(default=None, description="Which plan the user is on.")
     session: SessionSpec | None = Field(
@@ -118,7 +112,7 @@ class IdentitySpec(_Strict):
     )
 
 
-class CapSpec(_Strict):
+class CapSpec(Strict):
     per: CapSubject = Field(description="Whose spend is added up.")
     window: WindowName | None = Field(
         default=None, description="How long it is added up. Required, except for a session, which has none."
@@ -126,7 +120,7 @@ class CapSpec(_Strict):
     limit: scalars.USD = Field(alias="limitUSD", description="Dollars that may be spent in one window; above zero.")
 
 
-class StepSpec(_Strict):
+class StepSpec(Strict):
     at: scalars.Percent = Field(description="Share of a cap's limit at which the step begins.")
     action: LadderAction = Field(description="What happens to requests from then on.")
     model: scalars.Name | None = Field(default=None, description="For UseModel: the rung that answers instead.")
@@ -142,7 +136,7 @@ class StepSpec(_Strict):
     )
 
 
-class TierSpec(_Strict):
+class TierSpec(Strict):
     name: scalars.Name = Field(description="Name of the tier, as the identity's tier header carries it.")
     # 16: five windows for each of a few subjects; every request checks all of them.
     caps: tuple[CapSpec, ...] = Field(default=(), max_length=16, description="Spending limits; all of them must pass.")
@@ -155,13 +149,13 @@ class TierSpec(_Strict):
     )
 
 
-class SemanticSpec(_Strict):
+class SemanticSpec(Strict):
     fixed_threshold: scalars.Similarity = Field(
         description="Cosine similarity from which an answer to another wording may be served, if all guards agree."
     )
 
 
-class CacheSpec(_Strict):
+class CacheSpec(Strict):
     mode: Mode = Field(default="Observe", description="Off, count what would have been a hit, or serve hits.")
     scope: Scope | None = Field(
         default=None,
@@ -177,7 +171,7 @@ class CacheSpec(_Strict):
     )
 
 
-class WhenSpec(_Strict):
+class WhenSpec(Strict):
     task_type: scalars.TaskType | None = Field(
         default=None, description="Equals the request's x-costward-task-type, upper and lower case told apart."
     )
@@ -190,12 +184,12 @@ class WhenSpec(_Strict):
     )
 
 
-class RuleSpec(_Strict):
+class RuleSpec(Strict):
     when: WhenSpec = Field(description="Conditions; those given must all hold.")
     use: scalars.Name = Field(description="The rung that answers.")
 
 
-class FallbackSpec(_Strict):
+class FallbackSpec(Strict):
     # Not `on`: YAML 1.1, which Kubernetes' tools read, takes that key for a boolean.
     after: tuple[UpstreamFailure, ...] = Field(
         min_length=1, max_length=3, description="Failures of the provider after which another rung is tried, once."
@@ -210,7 +204,7 @@ class FallbackSpec(_Strict):
     )
 
 
-class RoutingSpec(_Strict):
+class RoutingSpec(Strict):
     mode: Mode = Field(default="Observe", description="Off, record what would have been chosen, or choose.")
     # False: a model that the application named is the application's choice until the owner opts in.
     rewrite_named_models: StrictBool = Field(
@@ -223,16 +217,9 @@ class RoutingSpec(_Strict):
     )
 
 
-class Spec(_Strict):
-    owner: OwnerSpec = Field(description="Who answers for this money.")
-    priority: scalars.Priority = Field(
-        default=0, description="Where several policies select a workload, the highest priority governs it."
-    )
-    # 16: the Gateway API's bound for a policy's targets.
-    target_refs: tuple[TargetRef, ...] = Field(
-        default=(), max_length=16, description="What the policy attaches to; its own namespace where left out."
-    )
-    workloads: WorkloadsSpec = Field(default=WorkloadsSpec(), description="Which workloads of the target.")
+class Block(Strict):
+    """What a team may say in a policy of its own, and the platform for all of them."""
+
     # 16 rungs, aliases and tiers: more than any ladder in use, and few enough to be compared on every request.
     models: tuple[ModelSpec, ...] = Field(default=(), max_length=16, description="The model ladder, cheapest first.")
     aliases: dict[scalars.Name, Annotated[scalars.AliasTarget, Field(description="Which rungs may answer.")]] = Field(
@@ -256,7 +243,22 @@ class Spec(_Strict):
     )
 
 
-class CostPolicy(_Strict):
+class Spec(Block):
+    owner: OwnerSpec = Field(description="Who answers for this money.")
+    priority: scalars.Priority = Field(
+        default=0, description="Where several policies select a workload, the highest priority governs it."
+    )
+    # 16: the Gateway API's bound for a policy's targets.
+    target_refs: tuple[TargetRef, ...] = Field(
+        default=(),
+        min_length=1,
+        max_length=16,
+        description="What the policy attaches to; its own namespace where left out.",
+    )
+    workloads: WorkloadsSpec = Field(default=WorkloadsSpec(), description="Which workloads of the target.")
+
+
+class CostPolicy(Strict):
     api_version: Literal["costward.dev/v1alpha1"] = Field(description="Version of this format.")
     kind: Literal["CostPolicy"] = Field(description="Kind of the resource.")
     metadata: Metadata = Field(description="Name and namespace; the rest is written by Kubernetes.")

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from costward_contract.rules import RuleName
+
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and list positions from the document's root: `("spec", "tiers", 0)`."""
 
@@ -41,6 +43,8 @@ class Finding:
     message: str
     value: object = None
     allowed: str | None = None
+    rule: RuleName | None = None
+    """The rule between fields that it breaks; None where a single field is wrong."""
 
 
 def render_path(path: Path) -> str:

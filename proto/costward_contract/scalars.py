@@ -33,6 +33,24 @@ ServiceAccount = Annotated[
     Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253),
     Allowed("the name of a service account"),
 ]
+# 253 characters: the longest name that Kubernetes gives an object.
+ObjectName = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253),
+    Allowed("the name of a Kubernetes object"),
+]
+# As Name, or empty: a list's entries are told apart by their keys, and a key that may be left out needs a default.
+OptionalName = Annotated[
+    str,
+    Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$", max_length=63),
+    Allowed("up to 63 of a-z, 0-9 and -, with a letter or digit at both ends"),
+]
+# 253 characters: the Gateway API's bound for the name of a listener or a rule.
+SectionName = Annotated[
+    str,
+    Field(pattern=r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?)?$", max_length=253),
+    Allowed("the name of a listener or a rule"),
+]
 # 128 characters hold the longest names in use, such as fine-tuned models and regional inference profiles.
 Model = Annotated[
     str,

@@ -21,6 +21,7 @@ MessageDelivery = Literal["Error", "Answer"]
 OnFailure = Literal["Open", "Closed"]
 Unpriced = Literal["Pass", "Refuse"]
 Bypass = Literal["TimeSensitive", "ToolCalls"]
+TargetKind = Literal["Namespace", "Service", "ServiceEntry", "Gateway", "HTTPRoute"]
 UpstreamFailure = Literal["ServerError", "RateLimited", "Timeout"]
 
 SCHEMA_VERSION = 1

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from costward_contract.problem import Finding, Path
+from costward_contract.rules import RuleName
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +50,5 @@ class Tree:
         """What the items of this list say under `key`, leaving out those that say nothing."""
         return [text for item in self.items() if (text := item[key].text) is not None]
 
-    def finding(self, message: str, allowed: str | None = None) -> Finding:
-        return Finding(self.path, message, self.value, allowed)
+    def finding(self, rule: RuleName, message: str, allowed: str | None = None) -> Finding:
+        return Finding(self.path, message, self.value, allowed, rule)

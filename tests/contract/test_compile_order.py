@@ -39,7 +39,7 @@ def test_priority_then_age_then_name() -> None:
 def test_the_second_of_one_name_is_a_conflict() -> None:
     _, verdicts = compile_policies(POLICIES)
 
-    assert [(verdict.ref, verdict.reason) for verdict in verdicts if not verdict.accepted] == [("a/d", "Conflict")]
+    assert [(verdict.ref, verdict.reason) for verdict in verdicts if not verdict.accepted] == [("a/d", "Conflicted")]
     assert len(verdicts) == len(POLICIES)
 
 

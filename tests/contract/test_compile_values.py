@@ -109,7 +109,7 @@ def test_the_cache_epoch_follows_what_answers_depend_on() -> None:
         changed("spec.routing.mode", "Observe"),
         changed("spec.cache.mode", "Observe"),
         changed("metadata.generation", 4),
-        changed("spec.identity.user.trustedFrom", ["web", "web"]),
+        changed("spec.workloads.serviceAccounts", ["bot", "web"]),
     ]
     other = [
         changed("spec.cache.scope", "Tenant"),

@@ -11,6 +11,10 @@ from tests.fakes.policy_documents import changed, minimal, read, removed
     ("path", "value", "said"),
     [
         ("spec.targetRefs[0].name", "other", "a policy governs its own namespace only"),
+        ("spec.targetRefs[0].group", "networking.istio.io", "is not the group of Namespace"),
+        ("spec.targetRefs[0].sectionName", "http", "only a Gateway and an HTTPRoute have sections"),
+        ("spec.workloads.serviceAccounts[1]", "web", "is given twice in this list"),
+        ("spec.identity.tier.trustedFrom", ["web", "web"], "is given twice in this list"),
         ("spec.models[1].model", "gpt-5-mini", "is given twice in this list"),
         ("spec.aliases.auto", "small..huge", "huge is not in spec.models"),
         ("spec.aliases.auto", "middle..small", "middle does not stand before small in spec.models"),

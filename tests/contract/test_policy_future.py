@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from costward_contract.future import planned
+from costward_contract.parse import KINDS, parse_object
 
-from tests.fakes.policy_documents import changed, read
+from tests.fakes.policy_documents import changed, platform, read
 
 
 @pytest.mark.parametrize("path", [path for path, values in planned() if not values])
@@ -36,11 +37,20 @@ def test_planned_values_are_not_supported_yet(path: str, value: str) -> None:
         ("spec.models[0].billing", "Subscription"),
         ("spec.tiers[0].ladder[0].action", "CacheOnly"),
         ("spec.tiers[0].caps[0].per", "Tenant"),
-        ("spec.targetRefs[0].kind", "Gateway"),
-        ("kind", "ClusterCostPolicy"),
     ],
 )
 def test_the_plans_that_documents_already_use_are_known(path: str, value: object) -> None:
     (problem,) = read(changed(path, value)).problems
 
     assert (problem.path, problem.message[:20]) == (path, "is not supported yet")
+
+
+@pytest.mark.parametrize("block", ["defaults", "overrides"])
+def test_blocks_of_the_platform_have_the_same_plans(block: str) -> None:
+    document = platform(**{block: {"outcomes": {}, "routing": {"mode": "Shadow"}}})
+    problems = parse_object(document, kinds=KINDS).problems
+
+    assert {problem.path: problem.message for problem in problems} == {
+        f"spec.{block}.outcomes": "is not supported yet: leave it out",
+        f"spec.{block}.routing.mode": "is not supported yet",
+    }

@@ -131,3 +131,13 @@ def minimal(name: str, namespace: str = "default", **spec: object) -> dict[str, 
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"owner": {"team": "t"}, **spec},
     }
+
+
+def platform(name: str = "platform", /, **spec: object) -> dict[str, object]:
+    """A ClusterCostPolicy."""
+    return {
+        "apiVersion": "costward.dev/v1alpha1",
+        "kind": "ClusterCostPolicy",
+        "metadata": {"name": name},
+        "spec": {"owner": {"team": "platform"}, **spec},
+    }
