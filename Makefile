@@ -40,6 +40,7 @@ lint: setup ## formatting, ruff, mypy --strict, import contracts, generated code
 	@$(BIN)/mypy --no-error-summary $(CODE)
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python tools/proto.py --check
+	@$(BIN)/python tools/crds.py --check
 	@echo "lint: clean"
 
 format: setup ## put every file into the house form
