@@ -65,7 +65,7 @@ def status_change(
     before = read_conditions((seen.status or {}).get("conditions"))
     conditions = merge(before, conditions_of(seen, judgement, delivery, published, before), now)
     status = _status(seen, conditions)
-    if _same(seen.status or {}, status):
+    if says(seen, status):
         return None
     return StatusChange(seen, status, _transitions(before, conditions))
 
@@ -161,9 +161,9 @@ def _ref(target: Target) -> dict[str, str]:
     return {names.get(key, key): value for key, value in asdict(target).items() if value or key == "group"}
 
 
-def _same(present: Body, wanted: Body) -> bool:
-    """Only by what is ours: other parts of a status (spend, savings) have writers of their own."""
-    return all(present.get(key) == value for key, value in wanted.items())
+def says(seen: Seen, status: Body) -> bool:
+    """Whether that stands in the object already. Parts of a status that it does not name have writers of their own."""
+    return all((seen.status or {}).get(key) == value for key, value in status.items())
 
 
 def _transitions(before: Sequence[Condition], after: Sequence[Condition]) -> tuple[Transition, ...]:
