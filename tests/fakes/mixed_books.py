@@ -29,6 +29,8 @@ _OUR_EDITS = (
     "the beginning is not",
     "the provider saw",
 )
+_OUR_HOLD = "were held back"
+"""The beginning of an event that was in the process when it died: it could still have become the usage chunk."""
 """Differences of an exchange that was rewritten, and then left by the process that would have put it right again."""
 
 
@@ -75,13 +77,17 @@ _Records = dict[str, list[dict[str, Any]]]
 def _differences(outcomes: Iterable[Outcome], records: _Records, kills: Kills) -> Iterator[str]:
     for outcome in outcomes:
         hurt = bool(kills.at) and kills.hurt(outcome)
-        found = [d for d in outcome.differences if not (hurt and outcome.rewritten and d.startswith(_OUR_EDITS))]
+        found = [d for d in outcome.differences if not (hurt and outcome.rewritten and is_of_our_edits(d))]
         if outcome.exchange.capped and (hurt or _let_by(outcome, records)):
             # While spend cannot be read this tier lets pass, and says so.
             continue
         if outcome.same_meaning is False:
             found.append("a hit that does not say what the provider says")
         yield from (f"{_name(outcome)}: {difference}" for difference in found)
+
+
+def is_of_our_edits(difference: str) -> bool:
+    return difference.startswith(_OUR_EDITS) or difference.endswith(_OUR_HOLD)
 
 
 def _let_by(outcome: Outcome, records: _Records) -> bool:
