@@ -18,6 +18,10 @@ _LONGEST_USAGE_EVENT = 16 * 1024
 """Bytes, thirty times a usage chunk with all its details. A longer event flows on: holding it back could take any
 amount of memory, and of the caller's time."""
 
+_FIELDS = (b"data:", b"event:", b"id:", b"retry:")
+"""What the first line of an event begins with. A comment begins with a colon, as does the rest of many a JSON that was
+cut: it stands alone, so it flows."""
+
 _SPOKEN = ("content", "reasoning_content", "reasoning", "refusal")
 """Members of a message that the provider counts as output, beside the tool calls."""
 
@@ -44,8 +48,21 @@ def after_line_ends(event: bytes) -> tuple[bytes, bytes]:
 
 def may_become_usage_chunk(rest: bytes) -> bool:
     """Whether an incomplete event could still turn out to be the usage chunk. One that already shows a choice cannot,
-    and flows on at once."""
-    return 0 < len(rest) <= _LONGEST_USAGE_EVENT and b'"delta"' not in rest and not rest.startswith(b"data: [")
+    nor one that says something else and only lacks its blank line: an answer that ends with trailers has no last chunk
+    to give back what is held, so no more is held than must be."""
+    if not 0 < len(rest) <= _LONGEST_USAGE_EVENT or b'"delta"' in rest or rest.startswith(b"data: ["):
+        return False
+    return _begins_event(rest) and (not _is_said(rest) or is_usage_chunk(rest))
+
+
+def _begins_event(rest: bytes) -> bool:
+    """False for the middle of an event whose beginning has flowed on."""
+    return any(rest.startswith(field) or field.startswith(rest) for field in _FIELDS)
+
+
+def _is_said(rest: bytes) -> bool:
+    """Whether an event has all of its data, which for every event of this dialect is one JSON object."""
+    return rest.rstrip().endswith(b"}") and reading.object_of(sse.data_of(rest)) is not None
 
 
 def read_whole(body: bytes) -> Reading:
