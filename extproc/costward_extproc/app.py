@@ -17,9 +17,9 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from prometheus_client import generate_latest
 
-from costward_extproc import hop, memory, sources
+from costward_extproc import hop, memory, semantic, sources
 from costward_extproc.adapters import price_catalogue
-from costward_extproc.adapters.onnx_embedder import OnnxEmbedder
+from costward_extproc.adapters.digest_key import digest_key
 from costward_extproc.adapters.prices import CataloguePrices
 from costward_extproc.adapters.sqlite_cache import SqliteCache
 from costward_extproc.adapters.sqlite_ledger import SqliteLedger
@@ -32,7 +32,6 @@ from costward_extproc.admin import Admin
 from costward_extproc.bodies import Bodies
 from costward_extproc.core.means import BODY_LIMIT, Means
 from costward_extproc.drain import Health, Orders, see_out
-from costward_extproc.errors import EmbedderFailure, SettingsError
 from costward_extproc.gate import Gate
 from costward_extproc.pulse import Pulse
 from costward_extproc.server import Processor, add_to
@@ -47,8 +46,6 @@ log = logging.getLogger(__name__)
 _UNHURRIED_S = 0.02
 """How long answers and records may wait for company: a wake-up for each would take the interpreter from the next
 request. A kill loses what waited; no money is among it."""
-
-_KEY_BYTES = 32
 
 _KEEPER_PAUSE_S = 1.0
 """Before a keeper that failed begins anew: one that fails at once must not burn a core."""
@@ -115,7 +112,7 @@ async def _services(
 ) -> Services:
     state = settings.state_dir
     # Loading takes most of the start: the model and the price list load while the stores open.
-    model = asyncio.create_task(asyncio.to_thread(_embedder, settings.model_dir, telemetry))
+    model = asyncio.create_task(asyncio.to_thread(semantic.embedder, settings.model_dir, telemetry))
     prices = asyncio.create_task(asyncio.to_thread(_prices, catalogue))
     snapshots = await policies
     # A thread for what money waits on and one for all else, so that a stall of the cache's file is not the ledger's.
@@ -138,7 +135,7 @@ async def _services(
     if embedder is not None:
         stack.callback(embedder.close)
     await ledger.sweep(time.time())
-    embedder = await _warmed_up(ledger, cache, embedder, telemetry)
+    embedder = await semantic.warmed_up(ledger, cache, embedder, telemetry)
     for name, keep in (
         ("ledger", ledger.keep),
         ("cache", cache.keep),
@@ -157,7 +154,7 @@ async def _services(
     means = Means(
         quote=(await prices).quote,
         count_tokens=tokens.count,
-        digest_key=_digest_key(state / "digest.key"),
+        digest_key=digest_key(state / "digest.key"),
         embedder_id=embedder.id if embedder is not None else None,
         lease_s=settings.lease_s,
     )
@@ -183,20 +180,6 @@ def _prices(catalogue: Popen[str] | None) -> CataloguePrices:
     return CataloguePrices(catalogue=price_catalogue.load(catalogue))
 
 
-def _embedder(model_dir: Path | None, telemetry: Telemetry) -> OnnxEmbedder | None:
-    """None where there is no usable model: the exact tier goes on without it, and it is said."""
-    if model_dir is None:
-        log.warning("COSTWARD_MODEL_DIR is not set: no semantic tier")
-        telemetry.degraded("no-embedder")
-        return None
-    try:
-        return OnnxEmbedder.load(model_dir)
-    except EmbedderFailure as failure:
-        log.warning("no semantic tier: %s", failure)
-        telemetry.degraded("no-embedder")
-        return None
-
-
 async def _kept(name: str, keep: Callable[[], Awaitable[None]], telemetry: Telemetry) -> None:
     """A keeper that fails unexpectedly begins anew: without one, leases or policies would silently stand still."""
     while True:
@@ -208,49 +191,8 @@ async def _kept(name: str, keep: Callable[[], Awaitable[None]], telemetry: Telem
         await asyncio.sleep(_KEEPER_PAUSE_S)
 
 
-async def _warmed_up(
-    ledger: SqliteLedger, cache: SqliteCache, embedder: OnnxEmbedder | None, telemetry: Telemetry
-) -> OnnxEmbedder | None:
-    """Every path once before traffic: a first use loads pages, plans and kernels, which took the first exchange on a
-    busy machine past its deadline. The embedder, or None where it cannot embed even two words."""
-    await ledger.standing((), "")
-    await cache.exact("", "", time.time())
-    if embedder is None:
-        return None
-    try:
-        warm = await embedder.embed("warm up")
-    except EmbedderFailure as failure:
-        log.warning("no semantic tier: the model loads, but does not run (%s); build it anew", failure)
-        telemetry.degraded("no-embedder")
-        return None
-    await cache.near("", warm.vector, 1, time.time())
-    return embedder
-
-
 def _counted(telemetry: Telemetry, store: str) -> Callable[[str], None]:
     return lambda word: telemetry.degraded(f"{store}-{word}")
-
-
-def _digest_key(path: Path) -> bytes:
-    """32 random bytes that name everything in the stores; made once, readable by this user alone.
-
-    Written whole before it has its name, so that neither a kill nor another worker ever sees a part of it. Raises
-    SettingsError for a file that is no such key: a shorter one would be easy to guess.
-    """
-    if not path.exists():
-        fresh = path.with_name(f"{path.name}.{os.getpid()}")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(os.urandom(_KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(fresh, path)
-        fresh.unlink()
-    key = path.read_bytes()
-    if len(key) != _KEY_BYTES:
-        mend = "restore it, or remove it together with the other files of the state folder, which it names"
-        raise SettingsError([f"{path} must hold {_KEY_BYTES} bytes and holds {len(key)}; {mend}"])
-    return key
 
 
 def _leave_metrics(path: Path) -> None:
