@@ -13,6 +13,7 @@ import pytest
 
 from tests.fakes.conformance import Lab, Ours
 from tests.fakes.naive_server import replies
+from tests.fakes.raw_client import chat, exchange, post
 from tests.fakes.raw_provider import RawProvider, completion, events, in_parts, whole
 
 pytestmark = [
@@ -90,3 +91,21 @@ async def test_naive_a_reader_of_what_comes_sees_no_json(lab: Lab, provider: Raw
     seen = b"".join(lab.server.conversations[0].bodies("response_body"))
     assert seen.startswith(b"\x1f\x8b")
     assert b"usage" not in seen
+
+
+async def test_a_compressed_request_is_read_and_changed_plain(ours: Ours, provider: RawProvider, user: str) -> None:
+    body = gzip.compress(chat("hello", model="auto"))
+    head = post([f"content-length: {len(body)}", "content-encoding: gzip"], user=user)
+    assert (await exchange(ours.port, head, body)).status == 200
+    (asked,) = provider.asked
+    assert (asked.json["model"], asked.header("content-encoding")) == ("gpt-5", None)
+
+
+async def test_one_that_need_not_change_goes_as_it_came(ours: Ours, provider: RawProvider, user: str) -> None:
+    body = gzip.compress(chat("hello"))
+    head = post([f"content-length: {len(body)}", "content-encoding: gzip"], user=user)
+    assert (await exchange(ours.port, head, body)).status == 200
+    (asked,) = provider.asked
+    assert (asked.body, asked.header("content-encoding")) == (body, "gzip")
+    (record,) = await ours.of(user)
+    assert record["asked_model"] == "gpt-5-mini"

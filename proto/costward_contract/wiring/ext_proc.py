@@ -55,7 +55,7 @@ is below what a person takes for a dead connection."""
 
 
 _HEADERS_CHANGED = (
-    f"({OWN_HEADERS}|x-envoy-(retr|max-r|upstream-rq-p)|x-should|retry-a|age|cache-s|content-[lt]|accept-e).*"
+    f"({OWN_HEADERS}|x-envoy-(retr|max-r|upstream-rq-p)|x-should|retry-a|age|cache-s|content-[elt]|accept-e).*"
 )
 """All that the data plane ever sets or removes on requests and answers. A data plane that was taken over can then not
 send a request elsewhere, nor touch a credential. The rules hold for answers of our own (ImmediateResponse) too: their
@@ -118,7 +118,7 @@ def retry_processor(spec: EnvoySpec, digest: str) -> ExternalProcessor:
             response_trailer_mode=ProcessingModeHeaderSendMode.SKIP,
         ),
         message_timeout=MESSAGE_TIMEOUT,
-        mutation_rules=_only("content-length"),
+        mutation_rules=_only("content-[el].*"),
         metadata_options=_metadata(written=[SECOND], read=[TICKET, FAILED]),
         stat_prefix="costward_retry",
     )
