@@ -12,9 +12,10 @@ import pytest
 
 from tests.cluster.bench.api import Api
 from tests.cluster.bench.control_plane import ControlPlane, running_control_plane
+from tests.cluster.bench.mesh import Mesh, running_mesh
 from tests.cluster.bench.process import Process, until
 from tools.cluster_binaries import REQUIRED, Located, located
-from tools.cluster_parts import CONTROL_PLANE, ClusterToolsError, Part
+from tools.cluster_parts import CONTROL_PLANE, MESH, ClusterToolsError, Part
 
 HERE = Path(__file__).parent
 START_SECONDS = 300
@@ -76,6 +77,19 @@ def control_plane(
     with running_control_plane(parts(CONTROL_PLANE), folder) as plane:
         shown.extend(plane.processes)
         yield plane
+
+
+@pytest.fixture(scope="session")
+def mesh(
+    control_plane: ControlPlane,
+    parts: Callable[[Sequence[Part]], Located],
+    shown: list[Process],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Mesh]:
+    """istiod on that control plane, for the rest of the run once a test asks for it."""
+    with running_mesh(control_plane.api, parts(MESH), tmp_path_factory.mktemp("mesh")) as running:
+        shown.append(running.istiod)
+        yield running
 
 
 @pytest.fixture
