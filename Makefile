@@ -13,13 +13,15 @@ CODE := extproc operator proto tests tools
 WORKERS ?= 2
 # Extra words for a command: `make demo ARGS=--help`, `make test ARGS='-k cache'`.
 ARGS ?=
+# Words for `make cluster-binaries`, which other targets run on their way: `make cluster-binaries CLUSTER=--help`.
+CLUSTER ?=
 
-.PHONY: help setup demo up test lint format bench fuzz conformance faults proto lock clean mixed
+.PHONY: help setup demo up test lint format bench fuzz conformance faults proto lock clean mixed test-cluster cluster-up cluster-binaries
 
 help: ## this page
 	@echo "Costward: LLM cost control that lives in the service mesh. First 'make demo', then 'make test'."
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "The first of them also runs 'make setup': Python packages, the embedder and the Node SDK, some minutes once."
 
@@ -31,8 +33,18 @@ demo: setup ## the whole path on this machine in two minutes: Envoy, Costward an
 up: setup ## the same stack, left running for your own client until Ctrl-C
 	@$(BIN)/costward up $(ARGS)
 
-test: setup ## all tests
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q $(ARGS)
+test: setup $(if $(ARGS),,cluster-binaries) ## all tests; the cluster's in a run of their own, as they would take the cores from the others
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q $(or $(ARGS),--ignore=tests/cluster)
+	@$(if $(ARGS),,$(MAKE) test-cluster)
+
+test-cluster: setup cluster-binaries ## only the tests on a real Kubernetes API server, istiod and helm
+	@$(BIN)/python -m pytest -q $(or $(ARGS),tests/cluster)
+
+cluster-up: setup ## that Kubernetes and istiod, left running for your own kubectl until Ctrl-C
+	@$(BIN)/python -m tools.cluster_up $(ARGS)
+
+cluster-binaries: setup ## build that Kubernetes and istiod with Go: 15 minutes once, then cached (CLUSTER=--help tells more)
+	@$(BIN)/python -m tools.cluster_binaries $(CLUSTER)
 
 lint: setup ## formatting, ruff, mypy --strict, import contracts, generated code
 	@$(BIN)/ruff format --check --quiet $(CODE) || { echo "lint: run 'make format'"; exit 1; }
