@@ -55,12 +55,15 @@ def decode(data: bytes) -> Snapshot:
         policies=tuple(wire.read_policy(policy) for policy in message.policies),
         hash=hash,
         schema_version=message.schema_version,
+        destinations=tuple(wire.read_destination(destination) for destination in message.destinations),
     )
 
 
 def _body(snapshot: Snapshot) -> bytes:
     message = pb.Snapshot(
-        schema_version=snapshot.schema_version, policies=[wire.write_policy(policy) for policy in snapshot.policies]
+        schema_version=snapshot.schema_version,
+        policies=[wire.write_policy(policy) for policy in snapshot.policies],
+        destinations=[wire.write_destination(destination) for destination in snapshot.destinations],
     )
     return message.SerializeToString(deterministic=True)
 

@@ -22,6 +22,7 @@ OnFailure = Literal["Open", "Closed"]
 Unpriced = Literal["Pass", "Refuse"]
 Bypass = Literal["TimeSensitive", "ToolCalls"]
 TargetKind = Literal["Namespace", "Service", "ServiceEntry", "Gateway", "HTTPRoute"]
+AncestorKind = Literal["Cluster", "Namespace", "Service", "ServiceEntry", "Gateway", "HTTPRoute"]
 UpstreamFailure = Literal["ServerError", "RateLimited", "Timeout"]
 
 SCHEMA_VERSION = 1
@@ -75,6 +76,8 @@ class Cap:
     per: CapSubject
     window: Window
     limit: MicroUSD
+    scope: str = ""
+    """The ClusterCostPolicy whose counter this is, shared by all policies that it reaches; empty: the policy's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,27 @@ class Policy:
         return f"{self.namespace}/{self.name}"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Target:
+    """What a policy attaches to."""
+
+    group: str
+    kind: AncestorKind
+    namespace: str
+    """Empty for a Namespace and for the Cluster, which are in none."""
+    name: str
+    section: str = ""
+    """A Gateway's listener or an HTTPRoute's rule; empty for all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A policy for what is sent to these targets, whoever sends it; the caps of the sender's own policy hold too."""
+
+    targets: tuple[Target, ...]
+    policy: Policy
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     policies: tuple[Policy, ...] = ()
@@ -189,3 +213,5 @@ class Snapshot:
     hash: str = ""
     """`sha256:` + hex of the canonical bytes without this field."""
     schema_version: int = SCHEMA_VERSION
+    destinations: tuple[Destination, ...] = ()
+    """In order of precedence: the first that has the destination counts for it."""

@@ -19,6 +19,7 @@ _DELIVERIES: tuple[s.MessageDelivery, ...] = get_args(s.MessageDelivery)
 _ON_FAILURE: tuple[s.OnFailure, ...] = get_args(s.OnFailure)
 _UNPRICED: tuple[s.Unpriced, ...] = get_args(s.Unpriced)
 _FAILURES: tuple[s.UpstreamFailure, ...] = get_args(s.UpstreamFailure)
+_KINDS: tuple[s.AncestorKind, ...] = get_args(s.AncestorKind)
 _BYPASSES: tuple[s.Bypass, ...] = get_args(s.Bypass)
 
 
@@ -64,6 +65,23 @@ def read_policy(message: pb.Policy) -> s.Policy:
     )
 
 
+def write_destination(destination: s.Destination) -> pb.Destination:
+    targets = [
+        pb.Target(group=to.group, kind=to.kind, namespace=to.namespace, name=to.name, section=to.section)
+        for to in destination.targets
+    ]
+    return pb.Destination(targets=targets, policy=write_policy(destination.policy))
+
+
+def read_destination(message: pb.Destination) -> s.Destination:
+    """Raises SnapshotError where a name of a closed set is not known."""
+    targets = tuple(
+        s.Target(to.group, _known(to.kind, _KINDS, "kind of target"), to.namespace, to.name, to.section)
+        for to in message.targets
+    )
+    return s.Destination(targets, read_policy(message.policy))
+
+
 def _write_rung(rung: s.Rung) -> pb.Rung:
     if rung.price is None:
         return pb.Rung(name=rung.name, model=rung.model)
@@ -107,7 +125,7 @@ def _read_header(message: pb.HeaderSource) -> s.HeaderSource:
 def _write_tier(tier: s.Tier) -> pb.Tier:
     return pb.Tier(
         name=tier.name,
-        caps=[pb.Cap(id=cap.id, per=cap.per, window=cap.window, limit=cap.limit) for cap in tier.caps],
+        caps=[pb.Cap(id=cap.id, per=cap.per, window=cap.window, limit=cap.limit, scope=cap.scope) for cap in tier.caps],
         ladder=[
             pb.LadderStep(at_ppm=step.at_ppm, action=step.action, rung=step.rung, text=step.text, deliver=step.deliver)
             for step in tier.ladder
@@ -131,6 +149,7 @@ def _read_cap(message: pb.Cap) -> s.Cap:
         per=_known(message.per, _SUBJECTS, "cap subject"),
         window=_known(message.window, _WINDOWS, "cap window"),
         limit=s.MicroUSD(message.limit),
+        scope=message.scope,
     )
 
 

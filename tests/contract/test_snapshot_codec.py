@@ -12,6 +12,7 @@ from costward_contract.snapshot import (
     Alias,
     CachePolicy,
     Cap,
+    Destination,
     FallbackPolicy,
     FixedThreshold,
     HeaderSource,
@@ -24,6 +25,7 @@ from costward_contract.snapshot import (
     RoutingRule,
     Rung,
     Snapshot,
+    Target,
     Tier,
     When,
 )
@@ -37,7 +39,7 @@ HEADERS = st.builds(HeaderSource, TEXT, st.lists(TEXT, max_size=2).map(tuple), s
 TIERS = st.builds(
     Tier,
     TEXT,
-    st.lists(st.builds(Cap, id=TEXT, limit=AMOUNT), max_size=2).map(tuple),
+    st.lists(st.builds(Cap, id=TEXT, limit=AMOUNT, scope=TEXT), max_size=2).map(tuple),
     st.lists(st.builds(LadderStep, at_ppm=AMOUNT, rung=st.none() | TEXT, text=st.none() | TEXT), max_size=2).map(tuple),
 )
 WHEN = st.builds(When, st.none() | TEXT, st.none() | st.booleans(), st.none() | AMOUNT, st.none() | AMOUNT)
@@ -74,7 +76,13 @@ POLICIES = st.builds(
 POLICY = Policy(
     "ns", "p", 1, "", Owner("t"), 0, (), (), (), Identity(), (Tier("default"),), CachePolicy(), RoutingPolicy(), "Open"
 )
-SNAPSHOTS = st.lists(POLICIES, max_size=2).map(lambda policies: seal(Snapshot(tuple(policies))))
+TARGETS = st.builds(Target, group=TEXT, namespace=TEXT, name=TEXT, section=TEXT)
+DESTINATIONS = st.builds(Destination, st.lists(TARGETS, max_size=2).map(tuple), POLICIES)
+SNAPSHOTS = st.builds(
+    lambda policies, destinations: seal(Snapshot(tuple(policies), destinations=tuple(destinations))),
+    st.lists(POLICIES, max_size=2),
+    st.lists(DESTINATIONS, max_size=1),
+)
 
 
 @settings(deadline=None)
@@ -87,7 +95,8 @@ def test_what_is_encoded_is_decoded(snapshot: Snapshot) -> None:
 @settings(deadline=None)
 @given(SNAPSHOTS, SNAPSHOTS)
 def test_the_hash_is_the_contents(one: Snapshot, other: Snapshot) -> None:
-    assert (one.hash == other.hash) == (one.policies == other.policies)
+    same = (one.policies, one.destinations) == (other.policies, other.destinations)
+    assert (one.hash == other.hash) == same
     assert seal(replace(one, hash="stale")) == one
 
 

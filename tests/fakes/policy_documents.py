@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from costward_contract.parse import Parsed, parse_documents
+from costward_contract.cluster_policy import CLUSTER_KIND, ClusterCostPolicy
+from costward_contract.parse import Parsed, parse_documents, parse_object
 from costward_contract.policy import CostPolicy
 
 RICH: Mapping[str, object] = {
@@ -124,7 +125,7 @@ def accepted(*documents: Mapping[str, object]) -> tuple[CostPolicy, ...]:
     return parsed.policies
 
 
-def minimal(name: str, namespace: str = "default", **spec: object) -> dict[str, object]:
+def minimal(name: str, namespace: str = "default", /, **spec: object) -> dict[str, object]:
     return {
         "apiVersion": "costward.dev/v1alpha1",
         "kind": "CostPolicy",
@@ -141,3 +142,9 @@ def platform(name: str = "platform", /, **spec: object) -> dict[str, object]:
         "metadata": {"name": name},
         "spec": {"owner": {"team": "platform"}, **spec},
     }
+
+
+def accepted_platform(*documents: Mapping[str, object]) -> tuple[ClusterCostPolicy, ...]:
+    parsed = [parse_object(document, kinds=(CLUSTER_KIND,)) for document in documents]
+    assert [problem for one in parsed for problem in one.problems] == []
+    return tuple(policy for one in parsed for policy in one.cluster_policies)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#costward_contract/v1/snapshot.proto\x12\x14\x63ostward.contract.v1\"(\n\x06Sealed\x12\x0c\n\x04hash\x18\x01 \x01(\t\x12\x10\n\x08snapshot\x18\x02 \x01(\x0c\"R\n\x08Snapshot\x12\x16\n\x0eschema_version\x18\x01 \x01(\r\x12.\n\x08policies\x18\x02 \x03(\x0b\x32\x1c.costward.contract.v1.Policy\"\xf3\x03\n\x06Policy\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\ngeneration\x18\x03 \x01(\x03\x12\x13\n\x0b\x63\x61\x63he_epoch\x18\x04 \x01(\t\x12*\n\x05owner\x18\x05 \x01(\x0b\x32\x1b.costward.contract.v1.Owner\x12\x10\n\x08priority\x18\x06 \x01(\x05\x12\x18\n\x10service_accounts\x18\x07 \x03(\t\x12*\n\x06models\x18\x08 \x03(\x0b\x32\x1a.costward.contract.v1.Rung\x12,\n\x07\x61liases\x18\t \x03(\x0b\x32\x1b.costward.contract.v1.Alias\x12\x30\n\x08identity\x18\n \x01(\x0b\x32\x1e.costward.contract.v1.Identity\x12)\n\x05tiers\x18\x0b \x03(\x0b\x32\x1a.costward.contract.v1.Tier\x12\x30\n\x05\x63\x61\x63he\x18\x0c \x01(\x0b\x32!.costward.contract.v1.CachePolicy\x12\x34\n\x07routing\x18\r \x01(\x0b\x32#.costward.contract.v1.RoutingPolicy\x12\x16\n\x0e\x66\x61ilure_policy\x18\x0e \x01(\t\x12\x10\n\x08unpriced\x18\x0f \x01(\t\"7\n\x05Owner\x12\x0c\n\x04team\x18\x01 \x01(\t\x12\x14\n\x07\x63ontact\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_contact\"W\n\x04Rung\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x32\n\x05price\x18\x03 \x01(\x0b\x32#.costward.contract.v1.PriceOverride\"Z\n\rPriceOverride\x12\r\n\x05input\x18\x01 \x01(\x03\x12\x0e\n\x06output\x18\x02 \x01(\x03\x12\x19\n\x0c\x63\x61\x63hed_input\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_cached_input\"$\n\x05\x41lias\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05rungs\x18\x02 \x03(\t\"\x87\x01\n\x08Identity\x12\x30\n\x04user\x18\x01 \x01(\x0b\x32\".costward.contract.v1.HeaderSource\x12\x30\n\x04tier\x18\x02 \x01(\x0b\x32\".costward.contract.v1.HeaderSource\x12\x17\n\x0fsession_headers\x18\x03 \x03(\t\"V\n\x0cHeaderSource\x12\x0e\n\x06header\x18\x01 \x01(\t\x12\x14\n\x0ctrusted_from\x18\x02 \x03(\t\x12\x14\n\x07\x64\x65\x66\x61ult\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_default\"\x8a\x01\n\x04Tier\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x04\x63\x61ps\x18\x02 \x03(\x0b\x32\x19.costward.contract.v1.Cap\x12\x30\n\x06ladder\x18\x03 \x03(\x0b\x32 .costward.contract.v1.LadderStep\x12\x19\n\x11on_ledger_failure\x18\x04 \x01(\t\"=\n\x03\x43\x61p\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03per\x18\x02 \x01(\t\x12\x0e\n\x06window\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x03\"u\n\nLadderStep\x12\x0e\n\x06\x61t_ppm\x18\x01 \x01(\x03\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x11\n\x04rung\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04text\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x0f\n\x07\x64\x65liver\x18\x05 \x01(\tB\x07\n\x05_rungB\x07\n\x05_text\"\x81\x01\n\x0b\x43\x61\x63hePolicy\x12\x0c\n\x04mode\x18\x01 \x01(\t\x12\r\n\x05scope\x18\x02 \x01(\t\x12\r\n\x05ttl_s\x18\x03 \x01(\x03\x12\x36\n\x08semantic\x18\x04 \x01(\x0b\x32$.costward.contract.v1.FixedThreshold\x12\x0e\n\x06\x62ypass\x18\x05 \x03(\t\"\x1d\n\x0e\x46ixedThreshold\x12\x0b\n\x03ppm\x18\x01 \x01(\x03\"\xa5\x01\n\rRoutingPolicy\x12\x0c\n\x04mode\x18\x01 \x01(\t\x12\x1c\n\x14rewrite_named_models\x18\x02 \x01(\x08\x12\x30\n\x05rules\x18\x03 \x03(\x0b\x32!.costward.contract.v1.RoutingRule\x12\x36\n\x08\x66\x61llback\x18\x04 \x01(\x0b\x32$.costward.contract.v1.FallbackPolicy\"5\n\x0e\x46\x61llbackPolicy\x12\r\n\x05\x61\x66ter\x18\x01 \x03(\t\x12\x14\n\x0c\x66irst_byte_s\x18\x02 \x01(\x03\"D\n\x0bRoutingRule\x12(\n\x04when\x18\x01 \x01(\x0b\x32\x1a.costward.contract.v1.When\x12\x0b\n\x03use\x18\x02 \x01(\t\"\xb6\x01\n\x04When\x12\x16\n\ttask_type\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05tools\x18\x02 \x01(\x08H\x01\x88\x01\x01\x12\x1e\n\x11min_prompt_tokens\x18\x03 \x01(\x03H\x02\x88\x01\x01\x12\x1e\n\x11max_prompt_tokens\x18\x04 \x01(\x03H\x03\x88\x01\x01\x42\x0c\n\n_task_typeB\x08\n\x06_toolsB\x14\n\x12_min_prompt_tokensB\x14\n\x12_max_prompt_tokensb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#costward_contract/v1/snapshot.proto\x12\x14\x63ostward.contract.v1\"(\n\x06Sealed\x12\x0c\n\x04hash\x18\x01 \x01(\t\x12\x10\n\x08snapshot\x18\x02 \x01(\x0c\"\x8b\x01\n\x08Snapshot\x12\x16\n\x0eschema_version\x18\x01 \x01(\r\x12.\n\x08policies\x18\x02 \x03(\x0b\x32\x1c.costward.contract.v1.Policy\x12\x37\n\x0c\x64\x65stinations\x18\x03 \x03(\x0b\x32!.costward.contract.v1.Destination\"j\n\x0b\x44\x65stination\x12-\n\x07targets\x18\x01 \x03(\x0b\x32\x1c.costward.contract.v1.Target\x12,\n\x06policy\x18\x02 \x01(\x0b\x32\x1c.costward.contract.v1.Policy\"W\n\x06Target\x12\r\n\x05group\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0f\n\x07section\x18\x05 \x01(\t\"\xf3\x03\n\x06Policy\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\ngeneration\x18\x03 \x01(\x03\x12\x13\n\x0b\x63\x61\x63he_epoch\x18\x04 \x01(\t\x12*\n\x05owner\x18\x05 \x01(\x0b\x32\x1b.costward.contract.v1.Owner\x12\x10\n\x08priority\x18\x06 \x01(\x05\x12\x18\n\x10service_accounts\x18\x07 \x03(\t\x12*\n\x06models\x18\x08 \x03(\x0b\x32\x1a.costward.contract.v1.Rung\x12,\n\x07\x61liases\x18\t \x03(\x0b\x32\x1b.costward.contract.v1.Alias\x12\x30\n\x08identity\x18\n \x01(\x0b\x32\x1e.costward.contract.v1.Identity\x12)\n\x05tiers\x18\x0b \x03(\x0b\x32\x1a.costward.contract.v1.Tier\x12\x30\n\x05\x63\x61\x63he\x18\x0c \x01(\x0b\x32!.costward.contract.v1.CachePolicy\x12\x34\n\x07routing\x18\r \x01(\x0b\x32#.costward.contract.v1.RoutingPolicy\x12\x16\n\x0e\x66\x61ilure_policy\x18\x0e \x01(\t\x12\x10\n\x08unpriced\x18\x0f \x01(\t\"7\n\x05Owner\x12\x0c\n\x04team\x18\x01 \x01(\t\x12\x14\n\x07\x63ontact\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_contact\"W\n\x04Rung\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x32\n\x05price\x18\x03 \x01(\x0b\x32#.costward.contract.v1.PriceOverride\"Z\n\rPriceOverride\x12\r\n\x05input\x18\x01 \x01(\x03\x12\x0e\n\x06output\x18\x02 \x01(\x03\x12\x19\n\x0c\x63\x61\x63hed_input\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_cached_input\"$\n\x05\x41lias\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05rungs\x18\x02 \x03(\t\"\x87\x01\n\x08Identity\x12\x30\n\x04user\x18\x01 \x01(\x0b\x32\".costward.contract.v1.HeaderSource\x12\x30\n\x04tier\x18\x02 \x01(\x0b\x32\".costward.contract.v1.HeaderSource\x12\x17\n\x0fsession_headers\x18\x03 \x03(\t\"V\n\x0cHeaderSource\x12\x0e\n\x06header\x18\x01 \x01(\t\x12\x14\n\x0ctrusted_from\x18\x02 \x03(\t\x12\x14\n\x07\x64\x65\x66\x61ult\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_default\"\x8a\x01\n\x04Tier\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x04\x63\x61ps\x18\x02 \x03(\x0b\x32\x19.costward.contract.v1.Cap\x12\x30\n\x06ladder\x18\x03 \x03(\x0b\x32 .costward.contract.v1.LadderStep\x12\x19\n\x11on_ledger_failure\x18\x04 \x01(\t\"L\n\x03\x43\x61p\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03per\x18\x02 \x01(\t\x12\x0e\n\x06window\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x03\x12\r\n\x05scope\x18\x05 \x01(\t\"u\n\nLadderStep\x12\x0e\n\x06\x61t_ppm\x18\x01 \x01(\x03\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x11\n\x04rung\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04text\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x0f\n\x07\x64\x65liver\x18\x05 \x01(\tB\x07\n\x05_rungB\x07\n\x05_text\"\x81\x01\n\x0b\x43\x61\x63hePolicy\x12\x0c\n\x04mode\x18\x01 \x01(\t\x12\r\n\x05scope\x18\x02 \x01(\t\x12\r\n\x05ttl_s\x18\x03 \x01(\x03\x12\x36\n\x08semantic\x18\x04 \x01(\x0b\x32$.costward.contract.v1.FixedThreshold\x12\x0e\n\x06\x62ypass\x18\x05 \x03(\t\"\x1d\n\x0e\x46ixedThreshold\x12\x0b\n\x03ppm\x18\x01 \x01(\x03\"\xa5\x01\n\rRoutingPolicy\x12\x0c\n\x04mode\x18\x01 \x01(\t\x12\x1c\n\x14rewrite_named_models\x18\x02 \x01(\x08\x12\x30\n\x05rules\x18\x03 \x03(\x0b\x32!.costward.contract.v1.RoutingRule\x12\x36\n\x08\x66\x61llback\x18\x04 \x01(\x0b\x32$.costward.contract.v1.FallbackPolicy\"5\n\x0e\x46\x61llbackPolicy\x12\r\n\x05\x61\x66ter\x18\x01 \x03(\t\x12\x14\n\x0c\x66irst_byte_s\x18\x02 \x01(\x03\"D\n\x0bRoutingRule\x12(\n\x04when\x18\x01 \x01(\x0b\x32\x1a.costward.contract.v1.When\x12\x0b\n\x03use\x18\x02 \x01(\t\"\xb6\x01\n\x04When\x12\x16\n\ttask_type\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05tools\x18\x02 \x01(\x08H\x01\x88\x01\x01\x12\x1e\n\x11min_prompt_tokens\x18\x03 \x01(\x03H\x02\x88\x01\x01\x12\x1e\n\x11max_prompt_tokens\x18\x04 \x01(\x03H\x03\x88\x01\x01\x42\x0c\n\n_task_typeB\x08\n\x06_toolsB\x14\n\x12_min_prompt_tokensB\x14\n\x12_max_prompt_tokensb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,38 +33,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SEALED']._serialized_start=61
   _globals['_SEALED']._serialized_end=101
-  _globals['_SNAPSHOT']._serialized_start=103
-  _globals['_SNAPSHOT']._serialized_end=185
-  _globals['_POLICY']._serialized_start=188
-  _globals['_POLICY']._serialized_end=687
-  _globals['_OWNER']._serialized_start=689
-  _globals['_OWNER']._serialized_end=744
-  _globals['_RUNG']._serialized_start=746
-  _globals['_RUNG']._serialized_end=833
-  _globals['_PRICEOVERRIDE']._serialized_start=835
-  _globals['_PRICEOVERRIDE']._serialized_end=925
-  _globals['_ALIAS']._serialized_start=927
-  _globals['_ALIAS']._serialized_end=963
-  _globals['_IDENTITY']._serialized_start=966
-  _globals['_IDENTITY']._serialized_end=1101
-  _globals['_HEADERSOURCE']._serialized_start=1103
-  _globals['_HEADERSOURCE']._serialized_end=1189
-  _globals['_TIER']._serialized_start=1192
-  _globals['_TIER']._serialized_end=1330
-  _globals['_CAP']._serialized_start=1332
-  _globals['_CAP']._serialized_end=1393
-  _globals['_LADDERSTEP']._serialized_start=1395
-  _globals['_LADDERSTEP']._serialized_end=1512
-  _globals['_CACHEPOLICY']._serialized_start=1515
-  _globals['_CACHEPOLICY']._serialized_end=1644
-  _globals['_FIXEDTHRESHOLD']._serialized_start=1646
-  _globals['_FIXEDTHRESHOLD']._serialized_end=1675
-  _globals['_ROUTINGPOLICY']._serialized_start=1678
-  _globals['_ROUTINGPOLICY']._serialized_end=1843
-  _globals['_FALLBACKPOLICY']._serialized_start=1845
-  _globals['_FALLBACKPOLICY']._serialized_end=1898
-  _globals['_ROUTINGRULE']._serialized_start=1900
-  _globals['_ROUTINGRULE']._serialized_end=1968
-  _globals['_WHEN']._serialized_start=1971
-  _globals['_WHEN']._serialized_end=2153
+  _globals['_SNAPSHOT']._serialized_start=104
+  _globals['_SNAPSHOT']._serialized_end=243
+  _globals['_DESTINATION']._serialized_start=245
+  _globals['_DESTINATION']._serialized_end=351
+  _globals['_TARGET']._serialized_start=353
+  _globals['_TARGET']._serialized_end=440
+  _globals['_POLICY']._serialized_start=443
+  _globals['_POLICY']._serialized_end=942
+  _globals['_OWNER']._serialized_start=944
+  _globals['_OWNER']._serialized_end=999
+  _globals['_RUNG']._serialized_start=1001
+  _globals['_RUNG']._serialized_end=1088
+  _globals['_PRICEOVERRIDE']._serialized_start=1090
+  _globals['_PRICEOVERRIDE']._serialized_end=1180
+  _globals['_ALIAS']._serialized_start=1182
+  _globals['_ALIAS']._serialized_end=1218
+  _globals['_IDENTITY']._serialized_start=1221
+  _globals['_IDENTITY']._serialized_end=1356
+  _globals['_HEADERSOURCE']._serialized_start=1358
+  _globals['_HEADERSOURCE']._serialized_end=1444
+  _globals['_TIER']._serialized_start=1447
+  _globals['_TIER']._serialized_end=1585
+  _globals['_CAP']._serialized_start=1587
+  _globals['_CAP']._serialized_end=1663
+  _globals['_LADDERSTEP']._serialized_start=1665
+  _globals['_LADDERSTEP']._serialized_end=1782
+  _globals['_CACHEPOLICY']._serialized_start=1785
+  _globals['_CACHEPOLICY']._serialized_end=1914
+  _globals['_FIXEDTHRESHOLD']._serialized_start=1916
+  _globals['_FIXEDTHRESHOLD']._serialized_end=1945
+  _globals['_ROUTINGPOLICY']._serialized_start=1948
+  _globals['_ROUTINGPOLICY']._serialized_end=2113
+  _globals['_FALLBACKPOLICY']._serialized_start=2115
+  _globals['_FALLBACKPOLICY']._serialized_end=2168
+  _globals['_ROUTINGRULE']._serialized_start=2170
+  _globals['_ROUTINGRULE']._serialized_end=2238
+  _globals['_WHEN']._serialized_start=2241
+  _globals['_WHEN']._serialized_end=2423
 # @@protoc_insertion_point(module_scope)

@@ -15,12 +15,36 @@ class Sealed(_message.Message):
     def __init__(self, hash: _Optional[str] = ..., snapshot: _Optional[bytes] = ...) -> None: ...
 
 class Snapshot(_message.Message):
-    __slots__ = ("schema_version", "policies")
+    __slots__ = ("schema_version", "policies", "destinations")
     SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
     POLICIES_FIELD_NUMBER: _ClassVar[int]
+    DESTINATIONS_FIELD_NUMBER: _ClassVar[int]
     schema_version: int
     policies: _containers.RepeatedCompositeFieldContainer[Policy]
-    def __init__(self, schema_version: _Optional[int] = ..., policies: _Optional[_Iterable[_Union[Policy, _Mapping]]] = ...) -> None: ...
+    destinations: _containers.RepeatedCompositeFieldContainer[Destination]
+    def __init__(self, schema_version: _Optional[int] = ..., policies: _Optional[_Iterable[_Union[Policy, _Mapping]]] = ..., destinations: _Optional[_Iterable[_Union[Destination, _Mapping]]] = ...) -> None: ...
+
+class Destination(_message.Message):
+    __slots__ = ("targets", "policy")
+    TARGETS_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    targets: _containers.RepeatedCompositeFieldContainer[Target]
+    policy: Policy
+    def __init__(self, targets: _Optional[_Iterable[_Union[Target, _Mapping]]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ...) -> None: ...
+
+class Target(_message.Message):
+    __slots__ = ("group", "kind", "namespace", "name", "section")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SECTION_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    kind: str
+    namespace: str
+    name: str
+    section: str
+    def __init__(self, group: _Optional[str] = ..., kind: _Optional[str] = ..., namespace: _Optional[str] = ..., name: _Optional[str] = ..., section: _Optional[str] = ...) -> None: ...
 
 class Policy(_message.Message):
     __slots__ = ("namespace", "name", "generation", "cache_epoch", "owner", "priority", "service_accounts", "models", "aliases", "identity", "tiers", "cache", "routing", "failure_policy", "unpriced")
@@ -125,16 +149,18 @@ class Tier(_message.Message):
     def __init__(self, name: _Optional[str] = ..., caps: _Optional[_Iterable[_Union[Cap, _Mapping]]] = ..., ladder: _Optional[_Iterable[_Union[LadderStep, _Mapping]]] = ..., on_ledger_failure: _Optional[str] = ...) -> None: ...
 
 class Cap(_message.Message):
-    __slots__ = ("id", "per", "window", "limit")
+    __slots__ = ("id", "per", "window", "limit", "scope")
     ID_FIELD_NUMBER: _ClassVar[int]
     PER_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
     id: str
     per: str
     window: str
     limit: int
-    def __init__(self, id: _Optional[str] = ..., per: _Optional[str] = ..., window: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+    scope: str
+    def __init__(self, id: _Optional[str] = ..., per: _Optional[str] = ..., window: _Optional[str] = ..., limit: _Optional[int] = ..., scope: _Optional[str] = ...) -> None: ...
 
 class LadderStep(_message.Message):
     __slots__ = ("at_ppm", "action", "rung", "text", "deliver")
