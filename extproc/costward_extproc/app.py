@@ -130,7 +130,7 @@ async def _services(
             telemetry.degraded(f"{name}-moved-aside")
     threads = Threads()
     stack.callback(threads.shutdown)
-    tokens = SplintrTokens()
+    tokens = await asyncio.to_thread(SplintrTokens)
     embedder = await model
     if embedder is not None:
         stack.callback(embedder.close)

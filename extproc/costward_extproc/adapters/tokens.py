@@ -9,6 +9,10 @@ CACHED_CHARACTERS = 16_000_000
 characters bounds what hostile pieces can pin to about 80 MB (measured), while an ordinary text still finds its words
 cached: refilling takes about a thousandth of the work in between."""
 
+_NO_TOKEN = "zjqxkvbptt"
+"""A word that is no token by itself. The first such word makes splintr build the tables that it splits words with: 0.2
+s and more, in which it holds the interpreter, and longer than the whole deadline of an exchange."""
+
 
 class SplintrTokens:
     """Gives `Means.count_tokens`. Safe to call from several threads."""
@@ -17,6 +21,7 @@ class SplintrTokens:
         self._tokenizer = splintr.Tokenizer.from_pretrained("o200k_base")
         self._cached_characters = cached_characters
         self._since_cleared = 0
+        self.count(_NO_TOKEN)
 
     def count(self, text: str) -> int:
         """o200k tokens of `text`; special tokens spelled out in it count as the ordinary text they are."""
