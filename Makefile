@@ -33,9 +33,8 @@ demo: setup ## the whole path on this machine in two minutes: Envoy, Costward an
 up: setup ## the same stack, left running for your own client until Ctrl-C
 	@$(BIN)/costward up $(ARGS)
 
-test: setup $(if $(ARGS),,cluster-binaries) ## all tests; the cluster's in a run of their own, as they would take the cores from the others
+test: setup ## all tests but the cluster's, for which Go builds for a quarter of an hour first: make test-cluster
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q $(or $(ARGS),--ignore=tests/cluster)
-	@$(if $(ARGS),,$(MAKE) test-cluster)
 
 test-cluster: setup cluster-binaries ## only the tests on a real Kubernetes API server, istiod and helm
 	@$(BIN)/python -m pytest -q $(or $(ARGS),tests/cluster)
