@@ -38,7 +38,7 @@ from envoy_data_plane.xds.type.matcher.v3 import StringMatcher as XdsStringMatch
 
 from costward_contract.metadata import FAILED, STATUS
 from costward_contract.wiring.ext_proc import OWN_HEADERS, retry_processor
-from costward_contract.wiring.spec import EnvoySpec
+from costward_contract.wiring.spec import Hop
 
 ATTEMPT_COUNT = "x-envoy-attempt-count"
 """Set by Envoy's router on every attempt, and on the answer."""
@@ -55,18 +55,18 @@ end
 but Lua writes metadata in an upstream chain (Envoy 1.40: header_to_metadata and set_metadata are not among them)."""
 
 
-def attempt_filters(spec: EnvoySpec, digest: str) -> list[HttpFilter]:
+def attempt_filters(hop: Hop, digest: str) -> list[HttpFilter]:
     """`digest`: the wiring's hash."""
     return [
-        _only_where("costward.fallback", _header_input(request=ATTEMPT_COUNT), _LATER_ATTEMPT, _fallback(spec, digest)),
+        _only_where("costward.fallback", _header_input(request=ATTEMPT_COUNT), _LATER_ATTEMPT, _fallback(hop, digest)),
         _only_where("costward.failed_attempt", _header_input(response=":status"), _FAILED_STATUS, _kept_status()),
         _keep_from_provider(),
         HttpFilter(name="envoy.filters.http.upstream_codec", typed_config=Any.pack(UpstreamCodec())),
     ]
 
 
-def _fallback(spec: EnvoySpec, digest: str) -> TypedExtensionConfig:
-    return TypedExtensionConfig(name="costward.fallback.ext_proc", typed_config=Any.pack(retry_processor(spec, digest)))
+def _fallback(hop: Hop, digest: str) -> TypedExtensionConfig:
+    return TypedExtensionConfig(name="costward.fallback.ext_proc", typed_config=Any.pack(retry_processor(hop, digest)))
 
 
 def _kept_status() -> TypedExtensionConfig:

@@ -39,7 +39,7 @@ from envoy_data_plane.google.protobuf import Any
 
 from costward_contract.wiring.attempts import attempt_filters
 from costward_contract.wiring.ext_proc import CLUSTER_NAME
-from costward_contract.wiring.spec import EnvoySpec, Upstream, is_ip
+from costward_contract.wiring.spec import EnvoySpec, Hop, Upstream, is_ip
 from costward_contract.wiring.tls import mutual_tls, provider_tls
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -112,6 +112,10 @@ def data_plane_cluster(spec: EnvoySpec) -> Cluster:
     )
 
 
+def plain_hop(spec: EnvoySpec) -> Hop:
+    return Hop(CLUSTER_NAME, spec.failure_mode_allow)
+
+
 def _data_planes(spec: EnvoySpec) -> list[Address]:
     sockets = [Address(pipe=Pipe(path=path)) for path in spec.sockets]
     return [*sockets, *(_socket_address(address) for address in spec.addresses)]
@@ -170,7 +174,7 @@ def _health_check() -> HealthCheck:
 
 
 def _provider_protocol(spec: EnvoySpec, upstream: Upstream, digest: str) -> HttpProtocolOptions:
-    filters = attempt_filters(spec, digest)
+    filters = attempt_filters(plain_hop(spec), digest)
     http1, http2 = Http1ProtocolOptions(), Http2ProtocolOptions()
     if upstream.tls:
         # ALPN decides: HTTP/2 where the provider has it, else HTTP/1.1.

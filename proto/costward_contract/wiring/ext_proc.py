@@ -34,7 +34,7 @@ from costward_contract.metadata import (
     WIRING_HASH,
     WIRING_VERSION,
 )
-from costward_contract.wiring.spec import BODY_LIMIT_BYTES, EnvoySpec
+from costward_contract.wiring.spec import BODY_LIMIT_BYTES, Hop
 
 FILTER_NAME = "costward.ext_proc"
 CLUSTER_NAME = "costward_extproc"
@@ -69,12 +69,12 @@ the proxy turns to us, not START_TIME: that is the first byte of the request, so
 would look like a queue, and a queue goes around caps."""
 
 
-def ext_proc_filter(spec: EnvoySpec, digest: str) -> HttpFilter:
+def ext_proc_filter(hop: Hop, digest: str) -> HttpFilter:
     """`digest`: hash of the whole wiring, announced so that the data plane can tell who runs an old one."""
     processor = ExternalProcessor(
         # Not on a second attempt: what an exchange waited for its provider is not what it waited for us.
-        grpc_service=_service((*_announcement(digest), _STARTED)),
-        failure_mode_allow=spec.failure_mode_allow,
+        grpc_service=_service(hop, (*_announcement(digest), _STARTED)),
+        failure_mode_allow=hop.failure_mode_allow,
         # One message for an exchange that nobody cares about; the reply to it asks for the body where it matters.
         # A static mode that is wider cannot be overridden down in every case.
         processing_mode=ProcessingMode(
@@ -94,18 +94,19 @@ def ext_proc_filter(spec: EnvoySpec, digest: str) -> HttpFilter:
         metadata_options=_metadata(written=[TICKET], read=[FAILED, SECOND]),
         # Also an attempt that nobody of ours saw counts; a header with it would reach callers while we are down.
         response_attributes=[ATTEMPTS],
+        request_attributes=list(hop.request_attributes),
         stat_prefix="costward",
     )
     # Disabled costs nothing on other routes; a route enables it with its own FilterConfig.
     return HttpFilter(name=FILTER_NAME, typed_config=Any.pack(processor), disabled=True)
 
 
-def retry_processor(spec: EnvoySpec, digest: str) -> ExternalProcessor:
+def retry_processor(hop: Hop, digest: str) -> ExternalProcessor:
     """For the chain of a provider's cluster: reads the body of a second attempt again and may change it."""
     return ExternalProcessor(
-        grpc_service=_service((*_announcement(digest), (SIDE, "upstream"))),
+        grpc_service=_service(hop, (*_announcement(digest), (SIDE, "upstream"))),
         # Without us the second attempt is the first one again.
-        failure_mode_allow=spec.failure_mode_allow,
+        failure_mode_allow=hop.failure_mode_allow,
         processing_mode=ProcessingMode(
             # The headers are of no use to us and must be sent all the same: with SKIP an upstream chain does not wait
             # for the reply to the body, and a body above the connection's buffer crashes Envoy (seen on 1.40).
@@ -124,10 +125,10 @@ def retry_processor(spec: EnvoySpec, digest: str) -> ExternalProcessor:
     )
 
 
-def _service(announcement: tuple[tuple[str, str], ...]) -> GrpcService:
+def _service(hop: Hop, announcement: tuple[tuple[str, str], ...]) -> GrpcService:
     return GrpcService(
         # Without Envoy's own x-forwarded-for and x-envoy-internal: they look like identity and are not.
-        envoy_grpc=GrpcServiceEnvoyGrpc(cluster_name=CLUSTER_NAME, skip_envoy_headers=True),
+        envoy_grpc=GrpcServiceEnvoyGrpc(cluster_name=hop.cluster, skip_envoy_headers=True),
         # The service's own `timeout` stays unset: it does not bound an ext_proc stream, and a stream lives as long as
         # its exchange. No retry policy either: a repeated message would be decided and reserved for twice.
         initial_metadata=[HeaderValue(key=k, value=v) for k, v in announcement],

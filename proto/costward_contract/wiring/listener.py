@@ -24,6 +24,7 @@ from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutatio
 from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
 from envoy_data_plane.google.protobuf import Any
 
+from costward_contract.wiring.clusters import plain_hop
 from costward_contract.wiring.ext_proc import ext_proc_filter
 from costward_contract.wiring.routes import IDLE_TIMEOUT, route_configuration
 from costward_contract.wiring.spec import MIB, EnvoySpec
@@ -64,7 +65,7 @@ def _connection_manager(spec: EnvoySpec, digest: str) -> HttpConnectionManager:
         stat_prefix="costward",
         route_config=route_configuration(spec),
         http_filters=[
-            ext_proc_filter(spec, digest),
+            ext_proc_filter(plain_hop(spec), digest),
             _keep_our_headers_here(),
             # The provider needs none of Envoy's own headers, and they would tell it how we are built.
             HttpFilter(name="envoy.filters.http.router", typed_config=Any.pack(Router(suppress_envoy_headers=True))),

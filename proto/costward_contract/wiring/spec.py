@@ -116,6 +116,18 @@ class EnvoySpec:
     """Debian's and Alpine's bundle; other systems keep theirs elsewhere, so the CLI asks the system."""
 
 
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """All that the filters need to know of how a proxy reaches the data plane, whoever configures that proxy."""
+
+    cluster: str
+    """The proxy's cluster of data planes."""
+    failure_mode_allow: bool
+    """Whether requests pass while no data plane answers, where a route says nothing else."""
+    request_attributes: tuple[str, ...] = ()
+    """Attributes by which this proxy tells who calls; none where the peer of the hop itself speaks for the caller."""
+
+
 def is_ip(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
