@@ -67,7 +67,8 @@ Where = Literal["block", "team", "cluster", "spec"]
 """block: in every block, a team's spec included. team: only there. cluster: only in the spec of a ClusterCostPolicy.
 spec: in the spec of both kinds."""
 
-Reason = Literal["FieldValueInvalid", "FieldValueRequired", "FieldValueForbidden", "FieldValueDuplicate"]
+Reason = Literal["FieldValueInvalid", "FieldValueRequired", "FieldValueForbidden"]
+"""Not FieldValueDuplicate: with it the API server prints the value in place of the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,6 @@ CEL_RULES: tuple[CelRule, ...] = (
         "models",
         "self.all(a, self.exists_one(b, b.name == a.name) && self.exists_one(b, b.model == a.model))",
         "a name or model is given twice",
-        "",
-        "FieldValueDuplicate",
     ),
     CelRule(
         "alias-name",
@@ -174,8 +173,6 @@ CEL_RULES: tuple[CelRule, ...] = (
         "identity.session.headers",
         "self.all(a, self.exists_one(b, b == a))",
         "a header is given twice",
-        "",
-        "FieldValueDuplicate",
     ),
     CelRule(
         "tier-default",
@@ -230,8 +227,6 @@ CEL_RULES: tuple[CelRule, ...] = (
         "self.all(a, self.exists_one(b, b.per == a.per && "
         "(has(b.window) ? b.window : '') == (has(a.window) ? a.window : '')))",
         "two caps of this tier have the same subject and window",
-        "",
-        "FieldValueDuplicate",
     ),
     CelRule(
         "step-share",
