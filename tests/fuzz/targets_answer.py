@@ -79,11 +79,13 @@ def _asked(dialect: Dialect, streamed: bool) -> Asked | None:
 
 
 def _is_clean(event: bytes) -> bool:
-    """An event that shows a choice flows on before its end, and what comes then is taken for a new one: that is right
-    for one line of JSON, and for an event of anything else there is nothing to be right about."""
-    return b'"delta"' not in event or (
-        event.startswith(b"data: {") and event.count(b"data:") == 1 and b"\n" not in event.strip(b"\r\n")
-    )
+    """An event that cannot be the usage chunk flows on before its end, and what comes then is taken for a new one: that
+    is right for fields with one line of JSON among them, and for an event of anything else there is nothing to be right
+    about."""
+    begins = event.lstrip(b"\r\n")
+    if (begins and not begins.startswith((b"data:", b"event:", b"id:", b"retry:"))) or event.count(b"data:") > 1:
+        return False
+    return b'"delta"' not in event or (event.startswith(b"data: {") and b"\n" not in event.strip(b"\r\n"))
 
 
 def _flows_alike(dialect: Dialect, body: bytes) -> None:
