@@ -107,7 +107,9 @@ def test_a_provider_that_failed(status: int | None, said: str) -> None:
 
 
 def test_an_unread_request_has_no_known_cost() -> None:
-    unread = replace(PASSED, asked_model=None, served_model=None, reason="unreadable-body-too-large", attempts=(), status=None)
+    unread = replace(
+        PASSED, asked_model=None, served_model=None, reason="unreadable-body-too-large", attempts=(), status=None
+    )
 
     assert sentence(unread) == (
         "A request for an unknown model was let through unread because its body is larger than what is read; "

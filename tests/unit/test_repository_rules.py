@@ -107,4 +107,6 @@ def test_no_module_does_two_jobs() -> None:
 
 
 def test_no_module_is_left_unfinished() -> None:
-    assert places(re.compile(r"\b(?:" + "|".join(UNFINISHED) + r")\b"), suffix=".py") == []
+    found = places(re.compile(r"\b(?:" + "|".join(UNFINISHED) + r")\b"), suffix=".py")
+    # A generated base class says what its subclasses must write.
+    assert [place for place in found if "_pb2_grpc.py:" not in place] == []
