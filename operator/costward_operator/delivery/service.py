@@ -107,6 +107,13 @@ class Delivery(DeliveryServicer):
         async with self._changed:
             self._changed.notify_all()
 
+    def meet(self, plane: Plane) -> tuple[Account, str]:
+        """Count it among the connected ones; what names it."""
+        key = (plane.account, plane.node)
+        self._planes[key] = plane
+        self._on_change()
+        return key
+
     def wanted(self, plane: Plane) -> str | None:
         """Hash of what this data plane should hold; None before the first publication."""
         line = self._lines.get(plane.scope)
@@ -115,9 +122,7 @@ class Delivery(DeliveryServicer):
     async def Follow(self, _messages: object, context: grpc.aio.ServicerContext[wire.Told, wire.Update]) -> None:
         """The proto's name."""
         plane = await self._greet(context)
-        key = (plane.account, plane.node)
-        self._planes[key] = plane
-        self._on_change()
+        key = self.meet(plane)
         log.info("data plane %s of %s follows", plane.node, plane.account)
         listening = asyncio.create_task(self._listen(key, context))
         try:

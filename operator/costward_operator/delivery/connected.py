@@ -1,0 +1,26 @@
+"""Delivery in the operator's own terms: it implements `ports.Publisher`."""
+
+from __future__ import annotations
+
+from costward_contract.snapshot import Snapshot
+
+from costward_operator.core.delivery import DataPlane, Rejection
+from costward_operator.delivery.planes import Plane
+from costward_operator.delivery.service import Delivery
+
+
+class Connected:
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+
+    async def publish(self, snapshot: Snapshot) -> None:
+        await self._delivery.publish(snapshot)
+
+    @property
+    def acks(self) -> tuple[DataPlane, ...]:
+        return tuple(_data_plane(plane) for plane in self._delivery.planes)
+
+
+def _data_plane(plane: Plane) -> DataPlane:
+    rejected = Rejection(plane.refused, plane.why) if plane.refused is not None else None
+    return DataPlane(f"{plane.account}/{plane.node}", plane.scope or "", plane.holds, rejected)
