@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
+import pytest
 from costward_contract.metadata import FAILED, SECOND, TICKET
 from costward_contract.wiring import EnvoySpec, Upstream, envoy_bootstrap
 
@@ -100,3 +102,10 @@ def test_a_worker_that_hangs_or_refuses_is_left_out_soon() -> None:
     assert probe["unhealthy_threshold"] * (interval + timeout) < 1.5
     assert found["outlier_detection"]["consecutive_local_origin_failure"] == 1
     assert found["outlier_detection"]["max_ejection_percent"] == 100
+
+
+@pytest.mark.parametrize(
+    "name", ["content-length", "content-encoding", "accept-encoding", "etag", "x-costward-cost-usd"]
+)
+def test_every_header_that_the_data_plane_changes_may_be_changed(name: str) -> None:
+    assert re.fullmatch(downstream()["mutation_rules"]["allow_expression"]["regex"], name)

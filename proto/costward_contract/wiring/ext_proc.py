@@ -55,7 +55,7 @@ is below what a person takes for a dead connection."""
 
 
 _HEADERS_CHANGED = (
-    f"({OWN_HEADERS}|x-envoy-(retr|max-r|upstream-rq-p)|x-should|retry-a|age|cache-s|content-[elt]|accept-e).*"
+    f"({OWN_HEADERS}|x-envoy-(retr|max-r|upstream-rq-p)|x-should|retry-a|age|cache-s|content-[elt]|accept-e|etag).*"
 )
 """All that the data plane ever sets or removes on requests and answers. A data plane that was taken over can then not
 send a request elsewhere, nor touch a credential. The rules hold for answers of our own (ImmediateResponse) too: their
