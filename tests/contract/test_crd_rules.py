@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.fakes.cel_rules import broken
-from tests.fakes.policy_documents import RICH, minimal, platform
+from tests.fakes.policy_documents import RICH, changed, minimal, platform
 from tests.fakes.rule_breakers import BREAKERS
 
 NAMES = sorted({rule.name for rule in CEL_RULES})
@@ -67,6 +67,31 @@ def test_both_blocks_of_the_platform_have_the_rule(name: RuleName) -> None:
     expected = [] if name in ("cap-user", "target-group", "target-section") else [name]
 
     assert broken(platform(defaults=block)) == broken(platform(overrides=block)) == expected
+
+
+ONE_MODEL = [{"name": "small", "model": "gpt-5-mini"}]
+EDGES: list[dict[str, Any]] = [
+    changed("spec.aliases.auto", "small..small"),
+    changed("spec.aliases.auto", "small..large"),
+    changed("spec.aliases.auto", "small..huge"),
+    changed("spec.aliases.gpt-5", "small"),
+    changed("spec.tiers[0].ladder[2].at", "100.0%"),
+    changed("spec.tiers[0].ladder[0].at", "0.0001%"),
+    changed("spec.routing.rules[0].when.minPromptTokens", 200),
+    changed("spec.tiers[0].ladder[2].text", "{{limit}}"),
+    changed("spec.tiers[0].ladder[2].text", ""),
+    changed("spec.identity.tier.default", "default"),
+    minimal("p", models=ONE_MODEL, routing={"fallback": {"after": ["Timeout"]}}),
+    minimal("p", models=ONE_MODEL, aliases={"auto": "small"}),
+    minimal("p", aliases={"auto": "small"}),
+    minimal("p", identity={"tier": {"header": "x-tier", "trustedFrom": ["web"], "default": "default"}}),
+    minimal("p", identity={"tier": {"header": "x-tier", "trustedFrom": ["web"], "default": "free"}}),
+]
+
+
+@pytest.mark.parametrize("document", EDGES)
+def test_at_the_edges_of_a_rule_both_sides_agree(document: dict[str, Any]) -> None:
+    assert set(broken(document)) == {finding.rule for finding in findings(document)}
 
 
 def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
