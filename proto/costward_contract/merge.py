@@ -33,6 +33,9 @@ PARTS: tuple[tuple[str, ...], ...] = (
 _CAPS = ("tiers",)
 """Of overrides it adds caps instead of replacing."""
 
+_ALONE = (("unpriced",), ("failure_policy",))
+"""Parts that no rule ties to another: they can stand anywhere, so ten thousand policies need no look at them."""
+
 Settled: TypeAlias = Mapping[tuple[str, ...], tuple[str, p.Block]]
 """The override that counts for each part: whose it is, and the block that says it."""
 
@@ -81,7 +84,7 @@ def merged(spec: p.Spec, chain: Chain, overrides: Settled) -> Merged:
     result = spec
     for part, (_, block) in overrides.items():
         result = _with(result, part, block)
-    found = unsound(result) if overrides else ()
+    found = () if all(part in _ALONE for part in overrides) else unsound(result)
     replaced = {ref for part, (ref, _) in overrides.items() if says(spec, part)}
     for part in PARTS:
         if not says(result, part) and not found:
@@ -94,7 +97,7 @@ def _with_default(spec: p.Spec, part: tuple[str, ...], chain: Chain) -> p.Spec:
     if block is None:
         return spec
     candidate = _with(spec, part, block)
-    return spec if unsound(candidate) else candidate
+    return candidate if part in _ALONE or not unsound(candidate) else spec
 
 
 def _with_tiers_of_overrides(spec: p.Spec, chain: Chain) -> p.Spec:
