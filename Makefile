@@ -16,7 +16,7 @@ ARGS ?=
 # Words for `make cluster-binaries`, which other targets run on their way: `make cluster-binaries CLUSTER=--help`.
 CLUSTER ?=
 
-.PHONY: help setup demo up test lint format bench fuzz conformance faults proto lock clean mixed test-cluster cluster-up cluster-binaries
+.PHONY: help setup demo up test lint format bench fuzz conformance faults proto lock clean mixed test-cluster test-cluster-full cluster-up cluster-binaries
 
 help: ## this page
 	@echo "Costward: LLM cost control that lives in the service mesh. First 'make demo', then 'make test'."
@@ -37,6 +37,10 @@ test: setup ## all tests but the cluster's, for which Go builds for a quarter of
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q $(or $(ARGS),--ignore=tests/cluster)
 
 test-cluster: setup cluster-binaries ## only the tests on a real Kubernetes API server, istiod and helm
+	@$(BIN)/python -m pytest -q $(or $(ARGS),tests/cluster --ignore=tests/cluster/full)
+
+test-cluster-full: setup ## those and the tests of Envoy Gateway, whose build takes 5 minutes more
+	@$(BIN)/python -m tools.cluster_binaries --full
 	@$(BIN)/python -m pytest -q $(or $(ARGS),tests/cluster)
 
 cluster-up: setup ## that Kubernetes and istiod, left running for your own kubectl until Ctrl-C
