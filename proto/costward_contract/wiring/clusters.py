@@ -42,9 +42,9 @@ from costward_contract.wiring.ext_proc import CLUSTER_NAME
 from costward_contract.wiring.spec import EnvoySpec, Hop, Upstream, is_ip
 from costward_contract.wiring.tls import mutual_tls, provider_tls
 
-_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
-_IN_FLIGHT = 100_000
+IN_FLIGHT = 100_000
 """One exchange holds one stream for as long as its answer takes, so thousands run at once. At Envoy's default of 1,024
 the next request would pass around the caps (fail open) or fail; this bound is memory's, not a number of ours."""
 
@@ -55,7 +55,7 @@ left is a full accept queue."""
 _CONNECT_PROVIDER = timedelta(seconds=5)
 """Room for one lost SYN (retried after 1 s and 3 s); the SDKs' own connect time-out is 5 s too."""
 
-_PROBE = timedelta(milliseconds=250)
+PROBE = timedelta(milliseconds=250)
 """While a worker is gone and not known to be, each exchange sent to it passes unmetered or fails. A probe costs the
 worker a third of a millisecond."""
 
@@ -63,7 +63,7 @@ _PROBE_TIMEOUT = timedelta(seconds=1)
 """As long as an exchange waits for a message: a worker that is silent for it has failed every exchange by then, so one
 such probe takes it out. With less, a machine that is merely busy would lose its workers, and with them its caps."""
 
-_EJECTED = timedelta(seconds=1)
+EJECTED = timedelta(seconds=1)
 """Until the probes know better: a worker that refused one connection is not asked again meanwhile."""
 
 _MOST_EJECTED_PROVIDERS = 50
@@ -81,7 +81,7 @@ def provider_cluster(spec: EnvoySpec, upstream: Upstream, digest: str) -> Cluste
         load_assignment=_assignment(upstream.name, [address]),
         circuit_breakers=_wide_open(),
         outlier_detection=_without_broken_addresses(),
-        typed_extension_protocol_options={_HTTP_OPTIONS: Any.pack(_provider_protocol(spec, upstream, digest))},
+        typed_extension_protocol_options={HTTP_OPTIONS: Any.pack(_provider_protocol(spec, upstream, digest))},
         transport_socket=provider_tls(upstream, upstream.ca_file or spec.ca_file) if upstream.tls else None,
     )
 
@@ -97,15 +97,10 @@ def data_plane_cluster(spec: EnvoySpec) -> Cluster:
         load_assignment=_assignment(CLUSTER_NAME, _data_planes(spec)),
         circuit_breakers=_wide_open(),
         # gRPC is HTTP/2 only, and a Unix socket has no ALPN to find that out.
-        typed_extension_protocol_options={_HTTP_OPTIONS: Any.pack(HttpProtocolOptions(explicit_http_config=http2))},
-        health_checks=[_health_check()],
+        typed_extension_protocol_options={HTTP_OPTIONS: Any.pack(HttpProtocolOptions(explicit_http_config=http2))},
+        health_checks=[health_check()],
         outlier_detection=_without_dead_workers(),
-        common_lb_config=ClusterCommonLbConfig(
-            # At the default of 50 % a proxy without a healthy worker sends to the dead ones, and every request waits.
-            healthy_panic_threshold=Percent(value=0),
-            # By default the second change of health within a second reaches the proxy's threads only after it.
-            update_merge_window=timedelta(0),
-        ),
+        common_lb_config=no_panic(),
         # Connections to a worker that fails its probes stay: it may only be draining, and its streams are to finish.
         close_connections_on_host_health_failure=False,
         transport_socket=mutual_tls(spec.hop_tls) if spec.hop_tls is not None else None,
@@ -114,6 +109,15 @@ def data_plane_cluster(spec: EnvoySpec) -> Cluster:
 
 def plain_hop(spec: EnvoySpec) -> Hop:
     return Hop(CLUSTER_NAME, spec.failure_mode_allow)
+
+
+def no_panic() -> ClusterCommonLbConfig:
+    return ClusterCommonLbConfig(
+        # At the default of 50 % a proxy without a healthy worker sends to the dead ones, and every request waits.
+        healthy_panic_threshold=Percent(value=0),
+        # By default the second change of health within a second reaches the proxy's threads only after it.
+        update_merge_window=timedelta(0),
+    )
 
 
 def _data_planes(spec: EnvoySpec) -> list[Address]:
@@ -136,10 +140,10 @@ def _without_dead_workers() -> OutlierDetection:
         split_external_local_origin_errors=True,
         consecutive_local_origin_failure=1,
         enforcing_consecutive_local_origin_failure=100,
-        base_ejection_time=_EJECTED,
-        max_ejection_time=_EJECTED,
+        base_ejection_time=EJECTED,
+        max_ejection_time=EJECTED,
         # The default looks every 10 s whether an ejection is over.
-        interval=_PROBE,
+        interval=PROBE,
         max_ejection_percent=100,
         enforcing_success_rate=0,
         enforcing_local_origin_success_rate=0,
@@ -159,30 +163,35 @@ def _without_broken_addresses() -> OutlierDetection:
     )
 
 
-def _health_check() -> HealthCheck:
+def health_check() -> HealthCheck:
     return HealthCheck(
         grpc_health_check=HealthCheckGrpcHealthCheck(),
         timeout=_PROBE_TIMEOUT,
-        interval=_PROBE,
+        interval=PROBE,
         # Envoy probes an idle cluster once a minute unless told otherwise: too late for the first request.
-        no_traffic_interval=_PROBE,
-        no_traffic_healthy_interval=_PROBE,
-        unhealthy_interval=_PROBE,
+        no_traffic_interval=PROBE,
+        no_traffic_healthy_interval=PROBE,
+        unhealthy_interval=PROBE,
         unhealthy_threshold=1,
         healthy_threshold=1,
     )
 
 
 def _provider_protocol(spec: EnvoySpec, upstream: Upstream, digest: str) -> HttpProtocolOptions:
-    filters = attempt_filters(plain_hop(spec), digest)
-    http1, http2 = Http1ProtocolOptions(), Http2ProtocolOptions()
-    if upstream.tls:
+    return provider_protocol(plain_hop(spec), digest, tls=upstream.tls, http2=upstream.http2)
+
+
+def provider_protocol(hop: Hop, digest: str, *, tls: bool, http2: bool = False) -> HttpProtocolOptions:
+    """A provider cluster's whole protocol options. `http2`: without TLS, speak HTTP/2 at once."""
+    filters = attempt_filters(hop, digest)
+    v1, v2 = Http1ProtocolOptions(), Http2ProtocolOptions()
+    if tls:
         # ALPN decides: HTTP/2 where the provider has it, else HTTP/1.1.
-        automatic = HttpProtocolOptionsAutoHttpConfig(http_protocol_options=http1, http2_protocol_options=http2)
+        automatic = HttpProtocolOptionsAutoHttpConfig(http_protocol_options=v1, http2_protocol_options=v2)
         return HttpProtocolOptions(auto_config=automatic, http_filters=filters)
     explicit = HttpProtocolOptionsExplicitHttpConfig(
-        http_protocol_options=None if upstream.http2 else http1,
-        http2_protocol_options=http2 if upstream.http2 else None,
+        http_protocol_options=None if http2 else v1,
+        http2_protocol_options=v2 if http2 else None,
     )
     return HttpProtocolOptions(explicit_http_config=explicit, http_filters=filters)
 
@@ -196,11 +205,11 @@ def _wide_open() -> CircuitBreakers:
     return CircuitBreakers(
         thresholds=[
             CircuitBreakersThresholds(
-                max_connections=_IN_FLIGHT,
-                max_pending_requests=_IN_FLIGHT,
-                max_requests=_IN_FLIGHT,
+                max_connections=IN_FLIGHT,
+                max_pending_requests=IN_FLIGHT,
+                max_requests=IN_FLIGHT,
                 # Three at once by default: of 2,000 exchanges that a provider fails, nearly all would not fall back.
-                max_retries=_IN_FLIGHT,
+                max_retries=IN_FLIGHT,
             )
         ]
     )

@@ -66,7 +66,7 @@ def _connection_manager(spec: EnvoySpec, digest: str) -> HttpConnectionManager:
         route_config=route_configuration(spec),
         http_filters=[
             ext_proc_filter(plain_hop(spec), digest),
-            _keep_our_headers_here(),
+            own_headers_filter(),
             # The provider needs none of Envoy's own headers, and they would tell it how we are built.
             HttpFilter(name="envoy.filters.http.router", typed_config=Any.pack(Router(suppress_envoy_headers=True))),
         ],
@@ -97,7 +97,7 @@ def _forget_callers_controls() -> TypedExtensionConfig:
     )
 
 
-def _keep_our_headers_here() -> HttpFilter:
+def own_headers_filter() -> HttpFilter:
     """After the data plane's filter, which must read them, and of no need of it: works when it is down, on all routes,
     and for names that no version of ours knows."""
     ours = HeaderMutationRemoveOnMatch(key_matcher=StringMatcher(prefix="x-costward-"))

@@ -27,7 +27,7 @@ proxy must not be first, so it waits half as long again; a dead peer is still fr
 NO_TIMEOUT = timedelta(0)
 """Envoy's 15 s bound on the whole answer would cut nearly every long generation."""
 
-_FORWARDING_HEADERS = (
+FORWARDING_HEADERS = (
     "x-forwarded-for",
     "x-forwarded-proto",
     "x-forwarded-host",
@@ -36,10 +36,10 @@ _FORWARDING_HEADERS = (
 )
 """Who calls from inside is none of the provider's business."""
 
-_READS = HeaderMatcher(
+READS = HeaderMatcher(
     name=":method", string_match=StringMatcher(safe_regex=RegexMatcher(regex="GET|HEAD|OPTIONS|DELETE"))
 )
-_NO_UPGRADE = HeaderMatcher(name="upgrade", present_match=True, invert_match=True)
+NO_UPGRADE = HeaderMatcher(name="upgrade", present_match=True, invert_match=True)
 """A WebSocket begins as a GET, and may cost as much as any call."""
 
 
@@ -47,7 +47,7 @@ def route_configuration(spec: EnvoySpec) -> RouteConfiguration:
     return RouteConfiguration(
         name="costward",
         virtual_hosts=[_virtual_host(spec, upstream) for upstream in spec.upstreams],
-        request_headers_to_remove=list(_FORWARDING_HEADERS),
+        request_headers_to_remove=list(FORWARDING_HEADERS),
         # Applied to what the provider sent, before the data plane adds its own.
         response_headers_to_remove=list(RESPONSE_HEADERS),
         # Callers name a host with or without the port that they use; both mean the same provider.
@@ -83,7 +83,7 @@ def _routes(spec: EnvoySpec, upstream: Upstream) -> list[Route]:
 def _calls_and_reads(spec: EnvoySpec, upstream: Upstream, name: str, match: RouteMatch, base: str) -> list[Route]:
     """What only reads costs nothing, so it passes whenever the data plane is gone, also where calls are refused."""
     return [
-        _route(upstream, f"{name}/reads", replace(match, headers=[_READS, _NO_UPGRADE]), base, fails_open=True),
+        _route(upstream, f"{name}/reads", replace(match, headers=[READS, NO_UPGRADE]), base, fails_open=True),
         _route(upstream, f"{name}/calls", match, base, fails_open=spec.failure_mode_allow),
     ]
 
