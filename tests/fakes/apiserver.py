@@ -18,8 +18,13 @@ from aiohttp import web
 
 from tests.fakes.apiserver_state import Body, Key, Refused, State
 
-_GROUPS = {"costward.dev": "v1alpha1", "coordination.k8s.io": "v1"}
-_NAMESPACED = {"costpolicies": "CostPolicy", "leases": "Lease", "configmaps": "ConfigMap", "events": "Event"}
+_GROUPS = {"costward.dev": "v1alpha1", "apiextensions.k8s.io": "v1"}
+_SERVED = {
+    "": {"namespaces": "Namespace", "events": "Event"},
+    "costward.dev": {"costpolicies": "CostPolicy"},
+    "apiextensions.k8s.io": {"customresourcedefinitions": "CustomResourceDefinition"},
+}
+"""What discovery tells: kopf begins only once it has found namespaces and CRDs."""
 
 
 @dataclass
@@ -87,11 +92,16 @@ class ApiServer:
         if request.path == "/apis":
             groups = [_group(name, version) for name, version in _GROUPS.items()]
             return web.json_response({"groups": groups})
-        plurals = {"costward.dev": ["costpolicies"], "coordination.k8s.io": ["leases"]}.get(group, ["configmaps"])
         verbs = ["get", "list", "watch", "patch", "create", "update"]
         found = [
-            {"name": name, "kind": _NAMESPACED[name], "singularName": "", "namespaced": True, "verbs": verbs}
-            for name in plurals
+            {
+                "name": name,
+                "kind": kind,
+                "singularName": "",
+                "namespaced": bool(group == "costward.dev"),
+                "verbs": verbs,
+            }
+            for name, kind in _SERVED.get(group, {}).items()
         ]
         return web.json_response({"resources": found})
 
@@ -138,13 +148,13 @@ class ApiServer:
 
     async def _feed(self, stream: asyncio.Queue[Body | None], plural: str, since: int) -> None:
         while True:
-            async with self.state.changed:
-                for version, kind, type, body in list(self.state.log):
-                    if version > since:
-                        since = version
-                        if kind == plural and not self.deaf:
-                            stream.put_nowait({"type": type, "object": body})
-                await self.state.changed.wait()
+            changed = self.state.changed
+            for version, kind, type, body in list(self.state.log):
+                if version > since:
+                    since = version
+                    if kind == plural and not self.deaf:
+                        stream.put_nowait({"type": type, "object": body})
+            await changed.wait()
 
     async def _create(self, request: web.Request) -> web.Response:
         plural, namespace = request.match_info["plural"], request.match_info["namespace"]

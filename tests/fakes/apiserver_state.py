@@ -29,7 +29,7 @@ class State:
     objects: dict[Key, Body] = field(default_factory=dict)
     log: list[tuple[int, str, str, Body]] = field(default_factory=list)
     """(version, plural, type, object), of everything that happened."""
-    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
     writes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Status writes that were taken, by `namespace/name`."""
     _uids: Any = field(default_factory=lambda: itertools.count(1))
@@ -109,6 +109,7 @@ class State:
     async def _happened(self, key: Key, body: Body, type: str) -> None:
         self.version += 1
         body["metadata"]["resourceVersion"] = str(self.version)
-        async with self.changed:
-            self.log.append((self.version, key[0], type, copy.deepcopy(body)))
-            self.changed.notify_all()
+        self.log.append((self.version, key[0], type, copy.deepcopy(body)))
+        # Each event is set once: who waits next, waits for the next.
+        before, self.changed = self.changed, asyncio.Event()
+        before.set()

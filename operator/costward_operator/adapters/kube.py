@@ -197,7 +197,7 @@ class Kube:
                     raise kube_error(answer.status, _why(where, answer.status, text), _retry_after(answer.headers))
                 found = json.loads(text)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise UnreachableError(f"{where}: {error or type(error).__name__}") from error
+            raise UnreachableError(f"{where}: {str(error) or type(error).__name__}") from error
         if not isinstance(found, dict):
             raise KubeError(f"{where}: the answer is no object")
         return found

@@ -111,7 +111,12 @@ def _programmed(
     serving = [plane for plane in planes if plane.acked]
     if not serving and not planes:
         return said("False", Reason.NO_DATA_PLANE, "no data plane is connected: look at its pods and its logs")
-    behind = [p for p in planes if not published.holds(p.acked, seen.ref, judgement.digest) and (p.acked or p.rejected)]
+    behind = [
+        plane
+        for plane in planes
+        if (plane.acked or plane.rejected)
+        and not published.holds(plane.acked, seen.ref, judgement.digest, plane.namespace)
+    ]
     refusing = min((plane for plane in behind if plane.rejected), key=lambda plane: plane.name, default=None)
     if refusing is not None and refusing.rejected is not None:
         return said("False", Reason.REJECTED, f"{refusing.name} keeps its last good one: {refusing.rejected.message}")

@@ -21,6 +21,7 @@ def published(**snapshots: str) -> Published:
     known = Published()
     for hash, digest in snapshots.items():
         known.remember(hash, {"team/bot": digest})
+        known.remember(f"{hash}-team", {"team/bot": digest}, scope="team")
     return known
 
 
@@ -93,6 +94,10 @@ def test_another_namespaces_sidecar_has_no_say() -> None:
 
 def test_a_sidecar_of_the_same_namespace_has_a_say() -> None:
     assert told(ONE, DataPlane("ours", namespace="team", acked="h0"))["Programmed"] == ("False", "Pending")
+
+
+def test_a_sidecar_serves_a_snapshot_of_its_own() -> None:
+    assert told(ONE, DataPlane("ours", namespace="team", acked="h1-team"))["Programmed"][0] == "True"
 
 
 def test_a_plane_that_rejects_is_told_as_degraded_although_it_serves_this_policy() -> None:

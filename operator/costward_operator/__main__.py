@@ -1,0 +1,81 @@
+"""`costward-operator`: the control plane's process. Configured by environment variables only (see settings.py)."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+
+from costward_operator.errors import OperatorError, SettingsError
+from costward_operator.settings import Settings
+
+_FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+
+_HELP = """\
+Turns CostPolicy resources into the snapshots that data planes decide by, and says in their status what is true.
+Runs in the cluster, as many replicas as you like: one leads, the others wait.
+
+environment (all have defaults in a pod):
+  COSTWARD_KUBE_SERVER       URL of the API server              from KUBERNETES_SERVICE_HOST and _PORT
+  COSTWARD_KUBE_TOKEN_FILE   bearer token                       the pod's
+  COSTWARD_KUBE_CA_FILE      certificate authorities, or system the pod's
+  COSTWARD_NAMESPACE         of the lease and stored snapshots  costward-system
+  COSTWARD_POD_NAME          this replica's name                costward-operator
+  COSTWARD_ADMIN_LISTEN      /health, /ready and /metrics       0.0.0.0:8081
+  COSTWARD_DEBOUNCE_SECONDS  from a change to its compile       0.15
+  COSTWARD_RESYNC_SECONDS    between full lists                 300
+  COSTWARD_SETTLE_SECONDS    that data planes have to come back 30
+  COSTWARD_SAVE_SECONDS      between two stored snapshots       5
+
+exit status: 0 told to stop; 1 lost the lease or the watch, to be started again; 2 a setting is wrong
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Logs go to standard error."""
+    parser = argparse.ArgumentParser(
+        prog="costward-operator", description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=_FORMAT)
+    try:
+        settings = Settings.from_env(os.environ)
+        sys.exit(asyncio.run(_serve(settings)))
+    except SettingsError as error:
+        for problem in error.problems:
+            logging.getLogger("costward").error("%s", problem)
+        sys.exit(2)
+
+
+async def _serve(settings: Settings) -> int:
+    # Only now: `--help` need not wait for kopf.
+    from costward_operator.app import World, run
+
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    try:
+        await run(settings, World(me=f"{settings.name}_{secrets.token_hex(4)}"), stop)
+    except ExceptionGroup as ended:
+        for error in _causes(ended):
+            words = str(error) if isinstance(error, OperatorError) else repr(error)
+            logging.getLogger("costward").error("ends, to be started again: %s", words)
+        return 1
+    return 0
+
+
+def _causes(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _causes(error)
+        else:
+            yield error
+
+
+if __name__ == "__main__":
+    main()

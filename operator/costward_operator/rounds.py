@@ -1,0 +1,146 @@
+"""The reconcile loop: one round at a time over everything that is known, soon after something changed.
+
+Nothing is compiled before a full LIST was taken: a part of the policies would be published as if it were all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from costward_contract.codec import seal
+from costward_contract.snapshot import Snapshot
+
+from costward_operator.core.delivery import DataPlane, Delivery, Published
+from costward_operator.core.reconcile import Compiled, compile_seen, status_changes
+from costward_operator.core.status import StatusChange
+from costward_operator.core.store import Dirty, Store
+from costward_operator.ports import Proofs, Publisher
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.5
+"""Between two looks at acknowledgements and proofs: they are polled, and half a second is soon for a status."""
+AGAIN_S = 10.0
+"""After a round that failed: a defect must not become a busy loop."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What the loop tells the rest of the process."""
+
+    want: Callable[[tuple[StatusChange, ...]], None]
+    """All statuses that are not true."""
+    save: Callable[[Snapshot], None]
+    compiled: Callable[[float], None]
+    """Seconds."""
+    published: Callable[[], None]
+    failed: Callable[[str], None]
+    turned: Callable[[], None]
+
+
+@dataclass(slots=True)
+class Rounds:
+    store: Store
+    publisher: Publisher
+    proofs: Proofs
+    told: Told
+    may_publish: Callable[[], bool]
+    debounce_s: float
+    clock: Callable[[], float]
+    """Monotonic seconds."""
+    now: Callable[[], str]
+    """RFC 3339."""
+    settled_at: float
+    """By `clock`: from when on the absence of a data plane is believed."""
+    published: str = ""
+    """Hash of what data planes get now."""
+    _compiled: Compiled | None = None
+    _history: Published = field(default_factory=Published)
+    _looked: object = None
+    _scopes: frozenset[tuple[str, str]] = frozenset()
+    _due: asyncio.Event = field(default_factory=asyncio.Event)
+    _dirty: Dirty = Dirty.NO
+
+    def poke(self) -> None:
+        """Something changed, or is to be looked at anew."""
+        self._looked = None
+        self._due.set()
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            self.told.turned()
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    await self._due.wait()
+                # Whatever comes until then is part of this round.
+                await asyncio.sleep(self.debounce_s)
+            except TimeoutError:
+                pass
+            self._due.clear()
+            await self._guarded()
+
+    async def _guarded(self) -> None:
+        try:
+            await self.once()
+        except Exception:
+            log.exception("a round failed; data planes keep what they have")
+            self.told.failed("round")
+            await asyncio.sleep(AGAIN_S)
+            self.poke()
+
+    async def once(self) -> None:
+        """One round. What it could not do is still to be done in the next."""
+        if not self.store.complete:
+            return
+        self._dirty |= self.store.take_dirty()
+        looked = self._look()
+        if not self._dirty and looked == self._looked:
+            return
+        objects = self.store.objects()
+        if Dirty.SPEC in self._dirty or self._compiled is None:
+            begun = self.clock()
+            self._compiled = await asyncio.to_thread(compile_seen, objects)
+            self.told.compiled(self.clock() - begun)
+        compiled = self._compiled
+        await self._publish(compiled)
+        self._dirty = Dirty.NO
+        delivery, _ = looked
+        self._remember_scopes(compiled, delivery.data_planes)
+        changes = await asyncio.to_thread(status_changes, objects, compiled, delivery, self._history, self.now())
+        self._looked = looked
+        self.told.want(changes)
+
+    def _look(self) -> tuple[Delivery, str]:
+        delivery = Delivery(self.publisher.acks, dict(self.proofs.proofs), self.clock() >= self.settled_at)
+        return delivery, self.published
+
+    async def _publish(self, compiled: Compiled) -> None:
+        snapshot = compiled.snapshot
+        if snapshot.hash == self.published:
+            return
+        self._history.remember(snapshot.hash, compiled.contents)
+        # A leader that was stopped for a minute may have lost without knowing: asked as late as can be.
+        if not self.may_publish():
+            return
+        await self.publisher.publish(snapshot)
+        self.published = snapshot.hash
+        self.told.published()
+        self.told.save(snapshot)
+        log.info("published %s: %d policies", snapshot.hash[:19], len(snapshot.policies))
+
+    def _remember_scopes(self, compiled: Compiled, planes: tuple[DataPlane, ...]) -> None:
+        """A sidecar's snapshot has a hash of its own."""
+        names = {plane.namespace for plane in planes if plane.namespace}
+        wanted = frozenset((name, compiled.snapshot.hash) for name in names)
+        for name, _ in wanted - self._scopes:
+            mine = tuple(policy for policy in compiled.snapshot.policies if policy.namespace == name)
+            part = seal(Snapshot(mine, schema_version=compiled.snapshot.schema_version))
+            self._history.remember(
+                part.hash, {policy.ref: compiled.contents[policy.ref] for policy in mine}, scope=name
+            )
+        self._scopes = wanted
+        self._history.keep_scopes(names)
