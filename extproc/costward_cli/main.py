@@ -15,6 +15,7 @@ from costward_cli.commands.policy import policy
 from costward_cli.commands.replay import replay
 from costward_cli.commands.stand_in import stand_in
 from costward_cli.commands.up import up
+from costward_cli.commands.wiring import wiring
 
 app = typer.Typer(
     name="costward",
@@ -51,3 +52,4 @@ app.command("doctor")(doctor)
 app.command("replay")(replay)
 app.command("explain")(explain)
 app.add_typer(policy, name="policy")
+app.add_typer(wiring, name="wiring")
