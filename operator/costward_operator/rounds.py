@@ -120,9 +120,10 @@ class Rounds:
 
     async def _publish(self, compiled: Compiled) -> None:
         snapshot = compiled.snapshot
+        # Also of what is published already: after a restart the stored one is, and its contents are not known yet.
+        self._history.remember(snapshot.hash, compiled.contents)
         if snapshot.hash == self.published:
             return
-        self._history.remember(snapshot.hash, compiled.contents)
         # A leader that was stopped for a minute may have lost without knowing: asked as late as can be.
         if not self.may_publish():
             return

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.apiserver import ApiServer
 from tests.fakes.apiserver_objects import policy, spec
-from tests.fakes.apiserver_operator import condition, operator
+from tests.fakes.apiserver_operator import Planes, condition, operator
 
 pytestmark = pytest.mark.slow
 
@@ -58,6 +58,24 @@ async def test_a_bad_policy_harms_only_itself(api: ApiServer, tmp_path: Path) ->
         assert running.planes.names_published == [{"good"}]
         await put(api, "bad")
         await running.until(lambda: condition(api, "bad", "Ready") == "True/Ready")
+
+
+async def test_a_restart_with_true_statuses_writes_nothing(api: ApiServer, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        await put(api, name)
+    planes = Planes()
+    async with operator(api, tmp_path, planes=planes) as running:
+        await running.until(lambda: all(condition(api, name, "Ready") == "True/Ready" for name in ("a", "b")))
+        running.stop.set()
+        await running.task
+    written = dict(api.state.writes)
+
+    async with operator(api, tmp_path, me="b") as running:
+        await running.until(lambda: running.planes.published)
+        await asyncio.sleep(1.0)
+
+        assert dict(api.state.writes) == written
+        assert {each.hash for each in running.planes.published} == {planes.published[-1].hash}
 
 
 async def test_a_flapping_policy_is_written_less_often_than_it_flaps(api: ApiServer, tmp_path: Path) -> None:
