@@ -30,7 +30,8 @@ def charges(policy: Policy, caller: Caller, now: float) -> tuple[Charge, ...]:
 
 def _charge(policy: Policy, cap: Cap, caller: Caller, now: float) -> Charge:
     start, end = window_of(cap.window, now)
-    key = f"cw1:{{{policy.ref}}}:cap:{cap.id}:{_subject(cap, caller)}:{start}"
+    # A platform cap counts in one place for all policies that it was added to: a second policy is no way around it.
+    key = f"cw1:{{{cap.scope or policy.ref}}}:cap:{cap.id}:{_subject(cap, caller)}:{start}"
     return Charge(key=key, cap=cap, resets_at=end)
 
 
