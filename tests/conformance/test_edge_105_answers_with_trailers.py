@@ -18,7 +18,10 @@ from tests.fakes.h2_provider import trailing_provider
 from tests.fakes.naive_server import Conversation, Mode, NaiveServer, asking, neutral
 from tests.fakes.running_envoy import running_envoy
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.fact(105, "Answers that end with trailers: what is held back then is lost, so no whole event is held"),
+]
 
 FIRST, LAST = b'data: {"choices": []}\n\n', b'data: {"error": {"message": "overloaded"}}\n'
 
