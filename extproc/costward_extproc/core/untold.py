@@ -11,13 +11,17 @@ from costward_extproc.core.case import Case
 from costward_extproc.core.ledger import Habit, Told
 from costward_extproc.core.money import Usage
 
+_LEAST, _MOST = 0.5, 2.0
+"""What providers told of an input in parts of what we count: tokenizers differ by a half at most. A provider that tells
+next to nothing of long prompts, as some gateways do, must not make the exchanges free that never told."""
+
 
 def taken_in(case: Case) -> Usage:
     """The input alone, as the provider is likely to have counted it."""
     habit = _habit(case)
     if habit is None:
         return Usage(input=case.tokens, estimated=True)
-    tokens = round(case.tokens * habit.input)
+    tokens = round(case.tokens * min(max(habit.input, _LEAST), _MOST))
     cached = min(round(tokens * habit.cached), tokens)
     return Usage(
         input=tokens,

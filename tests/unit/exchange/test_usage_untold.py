@@ -46,6 +46,12 @@ def test_before_the_headers_its_input_is_cached_as_that_of_others() -> None:
     assert run.record.warnings == ("usage-estimated",)
 
 
+def test_a_provider_that_tells_next_to_nothing_makes_no_exchange_free() -> None:
+    run = _upstream(Habit(input=0.0001, cached=0.0, written=0.0, written_1h=0.0, hidden=0.0))
+    run.send(Closed(NOW))
+    assert run.record.usage == Usage(input=TOKENS // 2, estimated=True)
+
+
 def test_nothing_is_taken_off_while_nothing_is_known() -> None:
     run = _upstream(habit=None)
     run.send(Closed(NOW))
