@@ -33,6 +33,7 @@ PIECES += ["don't", "“z”", "\uff02", "`", "'", "hi,", "x;", "{", "\t", "Mb",
 @example("``{")
 @example("```a```\n  y = 1\nz")
 @example("so " * 20)
+@example("! .THANKS")
 def test_the_form_of_any_text_is_its_own_form(text: str) -> None:
     form = normalise(text)
     assert normalise(form) == form

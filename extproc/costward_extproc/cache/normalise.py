@@ -104,7 +104,7 @@ def _without_courtesies(text: str) -> str:
         if not (found := _CLOSING.search(rest, max(0, len(rest) - _LONGEST_CLOSING))):
             break
         rest = rest[: found.start()] + found[1]
-    return rest or text
+    return rest.strip() or text
 
 
 def _fold(prose: str, whole: str) -> str:
