@@ -32,9 +32,6 @@ MEANINGS: Mapping[str, str] = {
 }
 """Of each variable, for `--help`."""
 
-LEADER = "costward-leader"
-"""Trailing metadata of a standby's answer: the leader's `host:port`."""
-
 CHUNKS = "snapshot-*"
 """Files of a cold-start copy, each a mounted ConfigMap's `chunk`; their order is that of their names."""
 

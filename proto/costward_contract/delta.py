@@ -18,6 +18,9 @@ from costward_contract.v1 import delivery_pb2 as wire
 from costward_contract.v1 import snapshot_pb2 as pb
 from costward_contract.wire import read_policy
 
+LEADER = "costward-leader"
+"""Trailing metadata of a standby's answer to a data plane: the leader's `host:port`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:

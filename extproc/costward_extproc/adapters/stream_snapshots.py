@@ -16,14 +16,14 @@ from typing import Any
 
 import grpc
 from costward_contract.codec import encode
-from costward_contract.delta import Parts, applied, parts_of, sealed_of, snapshot_of
+from costward_contract.delta import LEADER, Parts, applied, parts_of, sealed_of, snapshot_of
 from costward_contract.errors import SnapshotError
 from costward_contract.snapshot import SCHEMA_VERSION, Policy, Snapshot
 from costward_contract.v1 import delivery_pb2 as wire
 from costward_contract.v1.delivery_pb2_grpc import DeliveryStub
 
 from costward_extproc.adapters.held_snapshot import HeldSnapshot
-from costward_extproc.control_plane import LEADER, ControlPlane, cold_start_copy
+from costward_extproc.control_plane import ControlPlane, cold_start_copy
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class StreamSnapshots:
         self.is_connected = False
         first = self._held.kept() or cold_start_copy(source.cold_start)
         if first is not None:
-            self._good = _good(first, encode(first))
+            self._good = _good(parts_of(encode(first)), first)
             self._held.current = first
 
     @property
@@ -172,11 +172,10 @@ class StreamSnapshots:
             sealed = update.whole
             parts = parts_of(sealed)
         snapshot = snapshot_of(parts, known)
-        return snapshot, sealed, _Good(parts, dict(zip(parts.policies, snapshot.policies, strict=True)))
+        return snapshot, sealed, _good(parts, snapshot)
 
 
-def _good(snapshot: Snapshot, sealed: bytes) -> _Good:
-    parts = parts_of(sealed)
+def _good(parts: Parts, snapshot: Snapshot) -> _Good:
     return _Good(parts, dict(zip(parts.policies, snapshot.policies, strict=True)))
 
 

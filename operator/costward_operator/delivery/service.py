@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import grpc
 from costward_contract.codec import encode
-from costward_contract.delta import Parts, difference, parts_of
+from costward_contract.delta import LEADER, Parts, difference, parts_of
 from costward_contract.snapshot import Snapshot
 from costward_contract.v1 import delivery_pb2 as wire
 from costward_contract.v1.delivery_pb2_grpc import DeliveryServicer
@@ -21,9 +21,6 @@ from costward_operator.delivery.scopes import scope_of, scoped
 from costward_operator.delivery.tokens import Tokens
 
 log = logging.getLogger(__name__)
-
-LEADER = "costward-leader"
-"""Trailing metadata of a standby's answer: the leader's `host:port`."""
 
 HELLO_S = 10.0
 """How long a new stream may take to say who it is; strangers must not hold streams open."""
@@ -104,8 +101,7 @@ class Delivery(DeliveryServicer):
         # Some megabytes to serialise: not on the event loop, which answers probes and keeps the lease.
         lines = await asyncio.to_thread(_next_lines, earlier, snapshot)
         self._snapshot, self._lines = snapshot, lines
-        async with self._changed:
-            self._changed.notify_all()
+        await self._wake()
 
     def meet(self, plane: Plane) -> tuple[Account, str]:
         """Count it among the connected ones; what names it."""
@@ -197,8 +193,7 @@ class Delivery(DeliveryServicer):
             while (told := await context.read()) is not grpc.aio.EOF:
                 self._planes[key] = self._heard(self._planes[key], told)
                 self._on_change()
-                async with self._changed:
-                    self._changed.notify_all()
+                await self._wake()
         finally:
             # The sender may sleep: it must see that nobody listens any more.
             asyncio.get_running_loop().create_task(self._wake())
