@@ -37,7 +37,8 @@ def _rows(killed: Mapping[str, Any]) -> dict[str, str]:
         "usage chunks that nobody had asked for, and events torn": f"{killed['usageChunksSeen']:,}, "
         f"{killed['tornEvents']:,}",
         "answered without the data plane, by Envoy's own count": f"{killed['letThrough']:,}",
-        "exchanges that no client gave up, without a complete record": f"{killed['unrecorded']:,}",
+        "exchanges that no client gave up, without a complete record": f"{killed['unrecorded']:,}, of them "
+        f"{killed['killedInWriting']:,} whose record was being written",
         "reservations": f"{ended.get('settled', 0):,} settled, {ended.get('lapsed', 0):,} ended by their lease, "
         f"{ended.get('open', 0):,} open",
         "down each time": f"{statistics.median(down):.1f} s in the middle, {min(down):.1f} to {max(down):.1f} s",

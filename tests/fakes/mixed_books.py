@@ -21,6 +21,10 @@ are charged rest on some hundred large prompts themselves."""
 _ENOUGH = 500
 """Aborted exchanges from which their sum means something: most are questions of some tokens, whose output is guessed
 from bytes where a JSON answer was cut."""
+_WRITING_S = 0.1
+"""A record is written after its answer's last byte has gone on, with those of its neighbours: ten commits' time."""
+_READING_S = 0.05
+"""How much later than Envoy sent it the last byte may be seen here, where one loop reads for every caller."""
 _SHOWN = 20
 _OUR_EDITS = (
     "the request's body",
@@ -46,6 +50,10 @@ class Kills:
         """It ran during a kill, or passed while nobody was there."""
         return outcome.decision is None or any(outcome.started < at < outcome.ended for at in self.at)
 
+    def in_writing(self, outcome: Outcome) -> bool:
+        """A kill came between its last byte and its record: Envoy had nothing left to let through."""
+        return outcome.decision is not None and any(-_READING_S <= at - outcome.ended < _WRITING_S for at in self.at)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -62,7 +70,7 @@ async def verdict(run: MixedRun, kills: Kills | None = None, lease_s: float = 0)
     if kills is None:
         problems += _exact(run, records)
     else:
-        problems += _ended_once(run, records, through)
+        problems += _ended_once(run, records, kills, through)
     return Verdict(_figures(run, records, kills, through), problems)
 
 
@@ -127,25 +135,26 @@ def _exact(run: MixedRun, records: _Records) -> Iterator[str]:
         yield f"the ledger holds {books}, and the records add up to {total}"
 
 
-def _ended_once(run: MixedRun, records: _Records, through: int) -> Iterator[str]:
+def _ended_once(run: MixedRun, records: _Records, kills: Kills, through: int) -> Iterator[str]:
     """The books after kills."""
     books = run.stack.books()
     with read_only(run.stack.state_dir / "ledger.sqlite") as db:
         (held,) = db.execute("SELECT total(seen) FROM reservation WHERE state <> 'open'").fetchone()
     if (books.spent, books.reserved, books.open) != (int(held), 0, 0):
         yield f"the ledger holds {books}, and its ended reservations {int(held)}"
-    missing = _unrecorded(run.outcomes, records)
+    missing = sum(not kills.in_writing(outcome) for outcome in _unrecorded(run.outcomes, records))
     if missing > through:
         yield f"{missing} exchanges without a record, and Envoy let {through} through"
 
 
-def _unrecorded(outcomes: Iterable[Outcome], records: _Records) -> int:
+def _unrecorded(outcomes: Iterable[Outcome], records: _Records) -> Sequence[Outcome]:
     """Not given up by their clients, and without a record of their end."""
-    return sum(
-        outcome.exchange.abort is None
-        and not any(record["end"] != "aborted" for record in records.get(outcome.exchange.task, []))
+    return [
+        outcome
         for outcome in outcomes
-    )
+        if outcome.exchange.abort is None
+        and not any(record["end"] != "aborted" for record in records.get(outcome.exchange.task, []))
+    ]
 
 
 def _total(records: _Records) -> int:
@@ -185,6 +194,7 @@ def _figures(run: MixedRun, records: _Records, kills: Kills | None, through: int
 
 def _of_kills(run: MixedRun, records: _Records, kills: Kills) -> dict[str, Any]:
     hurt = [outcome for outcome in run.outcomes if kills.hurt(outcome)]
+    unrecorded = _unrecorded(run.outcomes, records)
     with read_only(run.stack.state_dir / "ledger.sqlite") as db:
         states = dict(db.execute("SELECT state, count(*) FROM reservation GROUP BY state"))
     return {
@@ -195,7 +205,8 @@ def _of_kills(run: MixedRun, records: _Records, kills: Kills) -> dict[str, Any]:
         "rewrittenDifferences": _counted(" ".join(d.split()[:3]) for outcome in hurt for d in outcome.differences),
         "usageChunksSeen": sum(bool(outcome.usage_chunks) for outcome in hurt),
         "tornEvents": sum(outcome.torn and outcome.status == 200 for outcome in hurt),
-        "unrecorded": _unrecorded(run.outcomes, records),
+        "unrecorded": len(unrecorded),
+        "killedInWriting": sum(kills.in_writing(outcome) for outcome in unrecorded),
         "reservations": states,
     }
 

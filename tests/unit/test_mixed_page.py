@@ -18,6 +18,7 @@ SEEN: dict[str, Any] = {
     "tornEvents": 0,
     "letThrough": 44,
     "unrecorded": 43,
+    "killedInWriting": 2,
     "problems": [],
 }
 
