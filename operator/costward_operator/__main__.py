@@ -21,16 +21,28 @@ Turns CostPolicy resources into the snapshots that data planes decide by, and sa
 Runs in the cluster, as many replicas as you like: one leads, the others wait.
 
 environment (all have defaults in a pod):
-  COSTWARD_KUBE_SERVER       URL of the API server              from KUBERNETES_SERVICE_HOST and _PORT
-  COSTWARD_KUBE_TOKEN_FILE   bearer token                       the pod's
-  COSTWARD_KUBE_CA_FILE      certificate authorities, or system the pod's
-  COSTWARD_NAMESPACE         of the lease and stored snapshots  costward-system
-  COSTWARD_POD_NAME          this replica's name                costward-operator
-  COSTWARD_ADMIN_LISTEN      /health, /ready and /metrics       0.0.0.0:8081
-  COSTWARD_DEBOUNCE_SECONDS  from a change to its compile       0.15
-  COSTWARD_RESYNC_SECONDS    between full lists                 300
-  COSTWARD_SETTLE_SECONDS    that data planes have to come back 30
-  COSTWARD_SAVE_SECONDS      between two stored snapshots       5
+  COSTWARD_KUBE_SERVER           URL of the API server              from KUBERNETES_SERVICE_HOST and _PORT
+  COSTWARD_KUBE_TOKEN_FILE       bearer token                       the pod's
+  COSTWARD_KUBE_CA_FILE          certificate authorities, or system the pod's
+  COSTWARD_NAMESPACE             of the lease and stored snapshots  costward-system
+  COSTWARD_POD_NAME              this replica's name                costward-operator
+  COSTWARD_POD_IP                this replica's address             none: set it from status.podIP
+  COSTWARD_CLUSTER_NAME          this cluster among several         default
+  COSTWARD_CLUSTER_GROUP         clusters that share caps           the cluster's name: none are shared
+  COSTWARD_ADMIN_LISTEN          /health, /ready and /metrics       0.0.0.0:8081
+  COSTWARD_DEBOUNCE_SECONDS      from a change to its compile       0.15
+  COSTWARD_RESYNC_SECONDS        between full lists                 300
+  COSTWARD_SETTLE_SECONDS        that data planes have to come back 30
+  COSTWARD_SAVE_SECONDS          between two stored snapshots       5
+  COSTWARD_DELIVERY_LISTEN       for data planes: gRPC over TLS     0.0.0.0:8443; off: the stored copy alone
+  COSTWARD_DELIVERY_CERTIFICATE  PEM, read again when it changes    /etc/costward/delivery/tls.crt
+  COSTWARD_DELIVERY_KEY          PEM, read again when it changes    /etc/costward/delivery/tls.key
+  COSTWARD_DELIVERY_AUDIENCE     that their tokens must be for      costward
+  COSTWARD_DELIVERY_ACCOUNTS     NAMESPACE/NAME, with commas: those COSTWARD_NAMESPACE/costward-extproc
+                                 that get every policy; others get
+                                 their own namespace's
+  COSTWARD_DELIVERY_ADVERTISE    HOST:PORT to which standbys send   COSTWARD_POD_IP and the port above
+                                 data planes while this one leads
 
 exit status: 0 told to stop; 1 lost the lease or the watch, to be started again; 2 a setting is wrong
 """

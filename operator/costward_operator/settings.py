@@ -5,14 +5,14 @@ Nothing else reads the environment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
+from costward_operator import environment as env
+from costward_operator.delivery.planes import Account
+from costward_operator.environment import Reader
 from costward_operator.errors import SettingsError
-
-T = TypeVar("T")
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where Kubernetes mounts a pod's token and the cluster's CA."""
@@ -32,8 +32,41 @@ SAVE_S = 5.0
 NAMESPACE = "costward-system"
 """The chart's own default."""
 
+CLUSTER = "default"
+"""One cluster needs no name; several are told apart by theirs, which they must then be given."""
+
 ADMIN = ("0.0.0.0", 8081)
 """All addresses, as the kubelet probes the pod's; 8081 as most controllers have it."""
+
+LISTEN = ("0.0.0.0", 8443)
+"""All addresses, as data planes come through a Service; 8443, since a process without rights cannot have 443."""
+
+CERTIFICATES = Path("/etc/costward/delivery")
+"""Where the chart mounts the Secret: of type kubernetes.io/tls, as cert-manager writes it, so tls.crt and tls.key."""
+
+AUDIENCE = "costward"
+"""Of tokens for us alone: one for the API server, or for another product, opens nothing here."""
+
+DATA_PLANE = "costward-extproc"
+"""The shared data plane's account in our own namespace. Every other account is a sidecar's, and gets its namespace's
+part."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings:
+    """The port that data planes follow snapshots at."""
+
+    listen: tuple[str, int] = LISTEN
+    """Port 0: any free one."""
+    certificate: Path = CERTIFICATES / "tls.crt"
+    """PEM, as is the key; both are read again when they change."""
+    key: Path = CERTIFICATES / "tls.key"
+    audience: str = AUDIENCE
+    accounts: frozenset[Account] = frozenset({Account(NAMESPACE, DATA_PLANE)})
+    """Those that get all policies."""
+    advertise: str = ""
+    """`HOST:PORT` to which standbys send data planes while this replica leads; empty: standbys name nobody, and a data
+    plane asks the Service until it reaches the leader."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,31 +80,42 @@ class Settings:
     """Of the Lease and the stored snapshots: the operator's own."""
     name: str = "costward-operator"
     """Of this process among its replicas; the pod's name."""
+    cluster: str = CLUSTER
+    """This cluster's name among several."""
+    group: str = CLUSTER
+    """Of clusters that share caps; by default the cluster's own name, so that none are shared unasked."""
     admin: tuple[str, int] = ADMIN
     """Address and port of /health, /ready and /metrics; port 0: any free one."""
     debounce_s: float = DEBOUNCE_S
     resync_s: float = RESYNC_S
     settle_s: float = SETTLE_S
     save_s: float = SAVE_S
+    delivery: DeliverySettings | None = None
+    """None: data planes have only the stored copy. In a pod it is on unless it is set to `off`."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """Raises SettingsError with every problem."""
-        read = _Reader(environ)
+        read = Reader(environ)
         ca_file: Path | None = _ACCOUNT / "ca.crt"
+        namespace = read.value("COSTWARD_NAMESPACE", str, NAMESPACE)
+        cluster = read.value("COSTWARD_CLUSTER_NAME", str, CLUSTER)
         made = cls(
-            server=read.value("COSTWARD_KUBE_SERVER", _server, _in_cluster(environ)),
+            server=read.value("COSTWARD_KUBE_SERVER", env.server, env.in_cluster(environ)),
             token_file=read.value("COSTWARD_KUBE_TOKEN_FILE", Path, _ACCOUNT / "token"),
-            ca_file=read.value("COSTWARD_KUBE_CA_FILE", _ca, ca_file),
-            namespace=read.value("COSTWARD_NAMESPACE", str, NAMESPACE),
+            ca_file=read.value("COSTWARD_KUBE_CA_FILE", env.ca, ca_file),
+            namespace=namespace,
             name=read.value("COSTWARD_POD_NAME", str, "costward-operator"),
-            admin=read.value("COSTWARD_ADMIN_LISTEN", _listen, ADMIN),
-            debounce_s=read.value("COSTWARD_DEBOUNCE_SECONDS", _seconds, DEBOUNCE_S),
-            resync_s=read.value("COSTWARD_RESYNC_SECONDS", _seconds, RESYNC_S),
-            settle_s=read.value("COSTWARD_SETTLE_SECONDS", _seconds, SETTLE_S),
-            save_s=read.value("COSTWARD_SAVE_SECONDS", _seconds, SAVE_S),
+            cluster=cluster,
+            group=read.value("COSTWARD_CLUSTER_GROUP", str, cluster),
+            admin=read.value("COSTWARD_ADMIN_LISTEN", env.address, ADMIN),
+            debounce_s=read.value("COSTWARD_DEBOUNCE_SECONDS", env.seconds, DEBOUNCE_S),
+            resync_s=read.value("COSTWARD_RESYNC_SECONDS", env.seconds, RESYNC_S),
+            settle_s=read.value("COSTWARD_SETTLE_SECONDS", env.seconds, SETTLE_S),
+            save_s=read.value("COSTWARD_SAVE_SECONDS", env.seconds, SAVE_S),
+            delivery=_delivery(read, environ, namespace),
         )
-        if not made.server:
+        if not made.server and not environ.get("COSTWARD_KUBE_SERVER"):
             problem = "COSTWARD_KUBE_SERVER is not set, and there is no KUBERNETES_SERVICE_HOST: this is no pod"
             read.problems.append(f"{problem}; set it to the API server's URL")
         if read.problems:
@@ -79,51 +123,18 @@ class Settings:
         return made
 
 
-class _Reader:
-    """What is set, parsed; the default where it is not."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.problems: list[str] = []
-
-    def value(self, name: str, parse: Callable[[str], T], default: T) -> T:
-        text = self._environ.get(name)
-        if not text:
-            return default
-        try:
-            return parse(text)
-        except ValueError as problem:
-            self.problems.append(f"{name}={text!r}: {problem}")
-            return default
-
-
-def _in_cluster(environ: Mapping[str, str]) -> str:
-    host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "443")
-    return f"https://{f'[{host}]' if ':' in host else host}:{port}" if host else ""
-
-
-def _server(text: str) -> str:
-    if not text.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
-        raise ValueError("must begin with https://; plain http:// would show the token, and is for loopback only")
-    return text.rstrip("/")
-
-
-def _ca(text: str) -> Path | None:
-    return None if text == "system" else Path(text)
-
-
-def _listen(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65_535:
-        raise ValueError("must be ADDRESS:PORT, such as 0.0.0.0:8081")
-    return host.strip("[]"), int(port)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        raise ValueError("must be a number of seconds") from None
-    if not 0 < seconds < 86_400:
-        raise ValueError("must be more than 0 and less than a day")
-    return seconds
+def _delivery(read: Reader, environ: Mapping[str, str], namespace: str) -> DeliverySettings | None:
+    off: tuple[str, int] | None = LISTEN
+    listen = read.value("COSTWARD_DELIVERY_LISTEN", env.address_or_off, off)
+    if listen is None:
+        return None
+    address = environ.get("COSTWARD_POD_IP", "")
+    advertised = f"{f'[{address}]' if ':' in address else address}:{listen[1]}" if address else ""
+    return DeliverySettings(
+        listen=listen,
+        certificate=read.value("COSTWARD_DELIVERY_CERTIFICATE", Path, CERTIFICATES / "tls.crt"),
+        key=read.value("COSTWARD_DELIVERY_KEY", Path, CERTIFICATES / "tls.key"),
+        audience=read.value("COSTWARD_DELIVERY_AUDIENCE", str, AUDIENCE),
+        accounts=read.value("COSTWARD_DELIVERY_ACCOUNTS", env.accounts, frozenset({Account(namespace, DATA_PLANE)})),
+        advertise=read.value("COSTWARD_DELIVERY_ADVERTISE", env.host_port, advertised),
+    )
