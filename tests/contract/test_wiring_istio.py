@@ -25,8 +25,13 @@ def one(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
     return found
 
 
+def envoy_filter(asked: MeshSpec) -> dict[str, Any]:
+    (found,) = [o for o in istio_objects(asked) if o["kind"] == "EnvoyFilter"]
+    return found
+
+
 def patches(asked: MeshSpec, apply_to: str) -> list[dict[str, Any]]:
-    found = one(istio_objects(asked), "EnvoyFilter", "costward")["spec"]["configPatches"]
+    found = envoy_filter(asked)["spec"]["configPatches"]
     return [patch for patch in found if patch["applyTo"] == apply_to]
 
 
@@ -132,7 +137,7 @@ def test_the_data_planes_cluster_is_probed_and_never_panics(position: Position) 
 
 @pytest.mark.parametrize("position", ["gateway", "waypoint"])
 def test_gateways_and_waypoints_are_given_the_data_planes_cluster(position: Position) -> None:
-    metadata = one(istio_objects(spec(position)), "EnvoyFilter", "costward")["metadata"]
+    metadata = envoy_filter(spec(position))["metadata"]
 
     named_there = metadata["annotations"]["envoyfilter.istio.io/referenced-services"].split(",")
     assert "costward-system/costward-extproc.costward-system.svc.cluster.local" in named_there
@@ -148,7 +153,7 @@ def test_a_restricted_sidecar_must_list_every_host() -> None:
 
 def test_a_waypoint_is_aimed_at_by_name_and_has_no_virtual_service() -> None:
     objects = istio_objects(spec("waypoint"))
-    filter_ = one(objects, "EnvoyFilter", "costward")["spec"]
+    filter_ = envoy_filter(spec("waypoint"))["spec"]
 
     assert filter_["targetRefs"][0]["kind"] == "Gateway"
     assert "workloadSelector" not in filter_
@@ -247,3 +252,12 @@ def test_a_provider_of_ones_own_replaces_that_of_the_catalogue() -> None:
     own = Provider("openai", "llm.example.com")
 
     assert named(["openai"], [own]) == (own,)
+
+
+def test_no_two_sets_of_proxies_share_an_envoy_filter() -> None:
+    sets = [
+        spec("gateway"), spec("waypoint"), spec("sidecar"), spec("gateway", proxy="other"),
+        spec("sidecar", workload_labels={"app": "a"}), spec("sidecar", workload_labels={"app": "b"}),
+    ]  # fmt: skip
+
+    assert len({envoy_filter(one)["metadata"]["name"] for one in sets}) == len(sets)

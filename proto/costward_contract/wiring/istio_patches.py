@@ -6,6 +6,7 @@ let the other pass unseen. Istio's routes stay behind them, so that with this ob
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 from betterproto2 import Casing, Message
@@ -29,7 +30,6 @@ from costward_contract.wiring.mesh import MeshSpec, Obj, kubernetes_object
 from costward_contract.wiring.routes import FORWARDING_HEADERS, IDLE_TIMEOUT, NO_TIMEOUT, NO_UPGRADE, READS
 from costward_contract.wiring.spec import BODY_LIMIT_BYTES
 
-ENVOY_FILTER = "costward"
 CONTROLS_FILTER = "costward.callers_controls"
 """Not `x-envoy-*` early, as a plain Envoy does it: elsewhere in a mesh those headers may be somebody's own."""
 
@@ -47,7 +47,7 @@ def envoy_filter(spec: MeshSpec, digest: str) -> Obj:
     """`digest`: the wiring's hash, announced with each call."""
     body = {**_aim(spec), "configPatches": [*_filters(spec, digest), *_routes(spec), *_clusters(spec, digest)]}
     made = kubernetes_object(
-        spec, ("networking.istio.io/v1alpha3", "EnvoyFilter"), ENVOY_FILTER, spec.proxy_namespace, body
+        spec, ("networking.istio.io/v1alpha3", "EnvoyFilter"), envoy_filter_name(spec), spec.proxy_namespace, body
     )
     if spec.position != "sidecar":
         # Those proxies have no cluster that nobody refers to, and a missing one shows as requests that pass unseen.
@@ -55,6 +55,15 @@ def envoy_filter(spec: MeshSpec, digest: str) -> Obj:
         named = ",".join(f"{spec.namespace}/{host}" for host in hosts)
         made["metadata"]["annotations"] = {"envoyfilter.istio.io/referenced-services": named}
     return made
+
+
+def envoy_filter_name(spec: MeshSpec) -> str:
+    """One for each set of proxies: a namespace may hold a gateway, a waypoint and workloads wired apart."""
+    labels = ",".join(f"{key}={value}" for key, value in sorted(spec.workload_labels.items()))
+    # Labels may hold what a name may not; 32 bits tell apart the few sets of one namespace.
+    chosen = [hashlib.sha256(labels.encode()).hexdigest()[:8]] if labels else []
+    proxy = [] if spec.position == "sidecar" else [spec.proxy]
+    return "-".join(["costward", spec.position, *proxy, *chosen])
 
 
 def _aim(spec: MeshSpec) -> Obj:
