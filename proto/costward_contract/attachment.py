@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from costward_contract.cluster_policy import ClusterCostPolicy
 from costward_contract.policy import CostPolicy
@@ -16,6 +16,8 @@ from costward_contract.snapshot import Target, TargetKind
 from costward_contract.targets import GROUPS
 
 AcceptedReason = Literal["Accepted", "Conflicted", "Invalid", "TargetNotFound"]
+
+Precedence: TypeAlias = tuple[int, bool, str, str, str]
 
 CLUSTER = Target("costward.dev", "Cluster", "", "cluster")
 """What a ClusterCostPolicy without targets attaches to. Kubernetes has no object for it."""
@@ -94,7 +96,7 @@ def covers(general: Target, specific: Target) -> bool:
     return without_section(general) == without_section(specific) and general.section in ("", specific.section)
 
 
-def precedence(policy: CostPolicy | ClusterCostPolicy) -> tuple[int, bool, str, str, str]:
+def precedence(policy: CostPolicy | ClusterCostPolicy) -> Precedence:
     """Sorts the highest priority first, then the oldest, then by namespace and name; the whole content last, so that
     equals have an order too. An age that is not known is younger than any."""
     created = policy.metadata.creation_timestamp

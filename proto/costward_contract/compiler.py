@@ -24,9 +24,10 @@ from costward_contract.attachment import (
     targets_of,
     targets_of_platform,
 )
-from costward_contract.checks import cluster_findings, findings
+from costward_contract.checks import cluster_findings
 from costward_contract.cluster_policy import ClusterCostPolicy
 from costward_contract.codec import seal
+from costward_contract.memory import Memory
 from costward_contract.merge import Merged
 from costward_contract.platform_policies import Platform
 from costward_contract.problem import Finding, render_path
@@ -54,17 +55,21 @@ def compile_policies(
     policies: Sequence[p.CostPolicy],
     cluster_policies: Sequence[ClusterCostPolicy] = (),
     facts: Facts | None = None,
+    memory: Memory | None = None,
 ) -> tuple[s.Snapshot, tuple[Verdict, ...]]:
     """The sealed snapshot of the policies that can be taken, and a verdict on each: the teams' and then the platform's,
     each in order of precedence.
 
     `facts`: what is known of the cluster. None, as for a file: every namespace is there, and no other target.
+    `memory`: the caller's own, from one compilation to the next; it saves time and changes nothing.
     """
-    teams = sorted(policies, key=precedence)
+    memory = Memory() if memory is None else memory
+    memory.begin()
+    teams = sorted(policies, key=memory.precedence)
     platforms = sorted(cluster_policies, key=precedence)
     refusals = [_refused_platform(policy, platforms[:at]) for at, policy in enumerate(platforms)]
     taken = [policy for policy, refusal in zip(platforms, refusals, strict=True) if refusal is None]
-    work = _Work(Platform(taken), facts)
+    work = _Work(Platform(taken), facts, memory)
     verdicts = [work.team(policy) for policy in teams]
     for policy, refusal in zip(platforms, refusals, strict=True):
         verdicts.append(refusal or work.platform_verdict(policy))
@@ -76,6 +81,7 @@ def compile_policies(
 class _Work:
     platform: Platform
     facts: Facts | None
+    memory: Memory
     claims: Claims = field(default_factory=Claims)
     names: set[str] = field(default_factory=set)
     """Of the teams' policies that are in the snapshot."""
@@ -91,7 +97,7 @@ class _Work:
         if policy.ref in self.names:
             message = f"another policy named {policy.ref} goes before this one: rename it, or remove one of them"
             return _refusal(policy.ref, "Conflicted", message, targets)
-        found = tuple(findings(policy.model_dump(by_alias=True)))
+        found = self.memory.findings(policy)
         if found:
             return _refusal(policy.ref, "Invalid", _sentences(found), targets)
         judged = [self._at(policy, to) for to in targets]
@@ -109,7 +115,7 @@ class _Work:
         # Its own namespace is there, whatever is known yet: the policy is in it.
         if missing is not None and to.kind != "Namespace":
             return None, AncestorVerdict(to, False, "TargetNotFound", missing)
-        compiled, result = self.platform.over(policy, to)
+        compiled, result = self.memory.over(policy, to, self.platform)
         if compiled is None:
             return None, AncestorVerdict(to, False, "Conflicted", _clash(result), result.overridden_by)
         accounts = policy.spec.workloads.service_accounts
