@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
+import openai
 import pytest
 from costward_contract.wiring.catalogue import Provider
-from costward_contract.wiring.istio import istio_objects
+from costward_contract.wiring.istio import istio_hash, istio_objects
+from costward_contract.wiring.istio_patches import envoy_filter_name
 from costward_contract.wiring.mesh import MeshSpec, Obj
+from costward_operator.proof.evidence import Answer, Traffic
+from costward_operator.proof.evidence import Path as TrafficPath
+from costward_operator.proof.istiod import Istiod
+from costward_operator.proof.prover import Prover
 
 from tests.cluster.bench.api import Api
 from tests.cluster.bench.mesh import Mesh, Sidecar, Workload, running_sidecar
 from tests.cluster.bench.process import free_ports, until
 from tests.fakes.running_data_plane import running_data_plane
+from tests.fakes.running_stack import policy
 from tests.fakes.running_stand_in import RunningStandIn, running_stand_in
 
 HOST = "provider.example"
@@ -34,6 +44,12 @@ class Wired:
     @property
     def alias(self) -> str:
         return self.spec.alias(self.spec.providers[0])
+
+    def sdk(self, host: str, user: str | None = "ada") -> openai.AsyncOpenAI:
+        """As an app has it, whose base URL names `host`; there is no DNS here."""
+        headers = {"host": host} | ({"x-user-id": user} if user else {})
+        url = f"http://127.0.0.1:{self.spec.port}/v1"
+        return openai.AsyncOpenAI(base_url=url, api_key="sk-app", default_headers=headers)
 
     async def ask(self, host: str, text: str, **headers: str) -> httpx.Response:
         body = {**BODY, "messages": [{"role": "user", "content": text}]}
@@ -80,11 +96,17 @@ def listener(port: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def wired(api: Api, mesh: Mesh, tmp_path: Path) -> AsyncIterator[Wired]:
+def limit_usd() -> str:
+    """A user's cap; tests of caps give another."""
+    return "5"
+
+
+@pytest.fixture
+async def wired(api: Api, mesh: Mesh, tmp_path: Path, limit_usd: str) -> AsyncIterator[Wired]:
     (port,) = free_ports(1)
     provider = Provider("openai", HOST, tls=False)
     spec = MeshSpec("sidecar", (provider,), namespace=api.namespace, proxy_namespace=api.namespace, port=port)
-    async with running_stand_in() as stand_in, running_data_plane() as data_plane:
+    async with running_stand_in() as stand_in, running_data_plane(policy(limit_usd=limit_usd)) as data_plane:
         upstream = httpx.URL(stand_in.url).port
         assert upstream is not None
         objects = [for_the_bench(one, upstream) for one in istio_objects(spec)]
@@ -128,3 +150,75 @@ async def test_a_callers_controls_ask_for_no_retry(wired: Wired) -> None:
 
     # Every second attempt fails: a retry that the caller asked for would have hidden it.
     assert sorted(answer.status_code for answer in answers) == [200, 503]
+
+
+async def told(sdk: openai.AsyncOpenAI, text: str, model: str = "gpt-5-mini", *, stream: bool = False) -> Any:
+    """The headers of an answer that was read whole."""
+    messages: Any = [{"role": "user", "content": text}]
+    raw = await sdk.chat.completions.with_raw_response.create(model=model, messages=messages, stream=stream)
+    if stream:
+        parsed: Any = raw.parse()
+        assert [chunk async for chunk in parsed]
+    return raw.headers
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_sdk_gets_a_hit_for_what_was_asked_before(wired: Wired, stream: bool) -> None:
+    for host in (wired.alias, HOST):
+        async with wired.sdk(host, user=host) as sdk:
+            first, second = [await told(sdk, "When are you open?", stream=stream) for _ in range(2)]
+
+        assert first["x-costward-decision"] == "pass"
+        assert second["x-costward-decision"] == "hit-exact"
+
+
+async def test_without_a_user_nothing_is_served_from_a_users_cache(wired: Wired) -> None:
+    async with wired.sdk(wired.alias, user=None) as sdk:
+        reasons = [(await told(sdk, "When are you open?"))["x-costward-reason"] for _ in range(2)]
+
+    assert reasons == ["cache-bypass-no-user"] * 2
+
+
+async def test_the_sdks_alias_model_is_routed(wired: Wired) -> None:
+    async with wired.sdk(wired.alias) as sdk:
+        headers = await told(sdk, "When are you open?", model="auto")
+
+    assert (headers["x-costward-decision"], headers["x-costward-model"]) == ("route", "gpt-5")
+
+
+@pytest.mark.parametrize("limit_usd", ["0.0001"])
+async def test_a_spent_cap_refuses_the_sdk(wired: Wired) -> None:
+    async with wired.sdk(wired.alias) as sdk:
+        with pytest.raises(openai.RateLimitError) as caught:
+            for number in range(6):
+                await told(sdk, f"Where is branch {number}?")
+
+    assert caught.value.response.headers["x-costward-decision"] == "refuse"
+
+
+class Nobody:
+    """Sidecars have no entrance to probe, and no exchange is reported here."""
+
+    seen: dict[tuple[str, str], float] = {}
+
+    async def ask(self, path: TrafficPath) -> Answer:
+        raise AssertionError(f"{path} has no entrance")
+
+
+async def test_a_dropped_filter_is_told_within_ten_seconds(wired: Wired, mesh: Mesh, api: Api) -> None:
+    spec, ref = wired.spec, f"{api.namespace}/bot"
+    path = TrafficPath("sidecar", "", "", istio_hash(spec), frozenset({wired.alias, HOST}))
+    async with aiohttp.ClientSession() as http:
+        istiod = Istiod(http, mesh.debug_url, lambda: "none needed on loopback")
+        prover = Prover(lambda: [Traffic(ref, api.namespace)], lambda: [path], istiod, Nobody(), Nobody(), time.time)
+        await prover.once()
+        assert prover.proofs[ref].kind == "Configured", prover.proofs[ref].message
+
+        api.kubectl("delete", "envoyfilter", envoy_filter_name(spec))
+        looking = asyncio.create_task(prover.run())
+        async with asyncio.timeout(10):
+            while prover.proofs[ref].kind != "Unproven":
+                await asyncio.sleep(0.1)
+        looking.cancel()
+
+    assert "has no filter" in prover.proofs[ref].message
