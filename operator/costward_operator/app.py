@@ -23,7 +23,7 @@ from costward_operator.adapters.status_writer import StatusWriter
 from costward_operator.adapters.unconnected import Unconnected
 from costward_operator.adapters.watch import watch
 from costward_operator.admin import Admin, Vitals
-from costward_operator.core.store import Store
+from costward_operator.core.known import Known
 from costward_operator.errors import KubeError
 from costward_operator.metrics import Metrics
 from costward_operator.ports import Proofs, Publisher
@@ -60,7 +60,7 @@ class _Parts:
     leader: Leader
     vitals: Vitals
     metrics: Metrics
-    store: Store = field(default_factory=Store)
+    known: Known = field(default_factory=Known)
 
     def now(self) -> str:
         return datetime.fromtimestamp(self.world.wall(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -114,7 +114,7 @@ async def _lead(parts: _Parts) -> None:
             group.create_task(
                 keep_listed(
                     parts.kube,
-                    parts.store,
+                    parts.known,
                     parts.settings.resync_s,
                     changed=rounds.poke,
                     drifted=parts.metrics.drifted,
@@ -123,7 +123,7 @@ async def _lead(parts: _Parts) -> None:
                 )
             ),
         ]
-        await watch(parts.access, parts.store, heard)
+        await watch(parts.access, parts.known, heard)
         for task in tasks:
             task.cancel()
 
@@ -136,7 +136,7 @@ def _working(parts: _Parts, saver: Saver) -> tuple[Rounds, StatusWriter]:
 
     writer = StatusWriter(
         parts.kube,
-        parts.store,
+        parts.known,
         Events(parts.kube, world.me, world.clock, world.wall, metrics.event_lost),
         may_write=lambda: parts.leader.leads,
         wrote=metrics.wrote,
@@ -144,7 +144,7 @@ def _working(parts: _Parts, saver: Saver) -> tuple[Rounds, StatusWriter]:
         clock=world.clock,
     )
     rounds = Rounds(
-        store=parts.store,
+        known=parts.known,
         publisher=world.publisher,
         proofs=world.proofs,
         told=Told(writer.want, saver.save, metrics.compiled, metrics.published, metrics.failed, turned),
@@ -155,7 +155,7 @@ def _working(parts: _Parts, saver: Saver) -> tuple[Rounds, StatusWriter]:
         settled_at=world.clock() + settings.settle_s,
     )
     metrics.watch("status_waiting", "Statuses that wait to be written", lambda: writer.waiting)
-    metrics.watch("policies", "Policies that are known", lambda: len(parts.store.objects()))
+    metrics.watch("policies", "Policies that are known", lambda: len(parts.known.objects()))
     return rounds, writer
 
 

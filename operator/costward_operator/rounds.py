@@ -10,13 +10,15 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from costward_contract.codec import seal
+from costward_contract.memory import Memory
 from costward_contract.snapshot import Snapshot
 
 from costward_operator.core.delivery import DataPlane, Delivery, Published
+from costward_operator.core.known import Known
 from costward_operator.core.reconcile import Compiled, compile_seen, status_changes
 from costward_operator.core.status import StatusChange
-from costward_operator.core.store import Dirty, Store
+from costward_operator.core.store import Dirty
+from costward_operator.delivery.scopes import scoped
 from costward_operator.ports import Proofs, Publisher
 
 log = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ class Told:
 
 @dataclass(slots=True)
 class Rounds:
-    store: Store
+    known: Known
     publisher: Publisher
     proofs: Proofs
     told: Told
@@ -58,6 +60,7 @@ class Rounds:
     published: str = ""
     """Hash of what data planes get now."""
     _compiled: Compiled | None = None
+    _memory: Memory = field(default_factory=Memory)
     _history: Published = field(default_factory=Published)
     _looked: object = None
     _scopes: frozenset[tuple[str, str]] = frozenset()
@@ -94,16 +97,16 @@ class Rounds:
 
     async def once(self) -> None:
         """One round. What it could not do is still to be done in the next."""
-        if not self.store.complete:
+        if not self.known.complete:
             return
-        self._dirty |= self.store.take_dirty()
+        self._dirty |= self.known.take_dirty()
         looked = self._look()
         if not self._dirty and looked == self._looked:
             return
-        objects = self.store.objects()
+        objects = self.known.objects()
         if Dirty.SPEC in self._dirty or self._compiled is None:
             begun = self.clock()
-            self._compiled = await asyncio.to_thread(compile_seen, objects)
+            self._compiled = await asyncio.to_thread(compile_seen, objects, memory=self._memory)
             self.told.compiled(self.clock() - begun)
         compiled = self._compiled
         await self._publish(compiled)
@@ -138,10 +141,9 @@ class Rounds:
         names = {plane.namespace for plane in planes if plane.namespace}
         wanted = frozenset((name, compiled.snapshot.hash) for name in names)
         for name, _ in wanted - self._scopes:
-            mine = tuple(policy for policy in compiled.snapshot.policies if policy.namespace == name)
-            part = seal(Snapshot(mine, schema_version=compiled.snapshot.schema_version))
-            self._history.remember(
-                part.hash, {policy.ref: compiled.contents[policy.ref] for policy in mine}, scope=name
-            )
+            part = scoped(compiled.snapshot, name)
+            refs = {policy.ref for policy in (*part.policies, *(to.policy for to in part.destinations))}
+            held = {ref: compiled.contents[ref] for ref in refs}
+            self._history.remember(part.hash, {**held, **compiled.platform}, scope=name)
         self._scopes = wanted
         self._history.keep_scopes(names)

@@ -14,7 +14,7 @@ from costward_operator.adapters.kube import COST_POLICIES, Kube
 from costward_operator.adapters.snapshot_store import SnapshotStore
 from costward_operator.adapters.watch import resync
 from costward_operator.core.chunks import TornError
-from costward_operator.core.store import Store
+from costward_operator.core.known import Known
 from costward_operator.errors import KubeError, WatchLostError
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ _DRIFTS = 2
 
 async def keep_listed(
     kube: Kube,
-    store: Store,
+    known: Known,
     every_s: float,
     *,
     changed: Callable[[], None],
@@ -43,9 +43,9 @@ async def keep_listed(
     """A full LIST at once, and then every so often. Raises WatchLostError where the watch is seen to tell nothing."""
     in_a_row = 0
     while True:
-        first = not store.complete
+        first = not known.complete
         try:
-            drift = await resync(kube, store, 0.0 if first else catch_up_s)
+            drift = await resync(kube, known, 0.0 if first else catch_up_s)
         except KubeError as error:
             log.warning("policies could not be listed: %s", error)
             failed("list")

@@ -21,7 +21,7 @@ from tests.fakes.apiserver_state import Body, Key, Refused, State
 _GROUPS = {"costward.dev": "v1alpha1", "apiextensions.k8s.io": "v1"}
 _SERVED = {
     "": {"namespaces": "Namespace", "events": "Event"},
-    "costward.dev": {"costpolicies": "CostPolicy"},
+    "costward.dev": {"costpolicies": "CostPolicy", "clustercostpolicies": "ClusterCostPolicy"},
     "apiextensions.k8s.io": {"customresourcedefinitions": "CustomResourceDefinition"},
 }
 """What discovery tells: kopf begins only once it has found namespaces and CRDs."""
@@ -98,7 +98,7 @@ class ApiServer:
                 "name": name,
                 "kind": kind,
                 "singularName": "",
-                "namespaced": bool(group == "costward.dev"),
+                "namespaced": bool(name == "costpolicies"),
                 "verbs": verbs,
             }
             for name, kind in _SERVED.get(group, {}).items()

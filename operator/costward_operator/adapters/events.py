@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from costward_operator.adapters.bucket import Bucket
-from costward_operator.adapters.kube import COST_POLICIES, EVENTS, FIELD_MANAGER, Kube
+from costward_operator.adapters.kube import EVENTS, FIELD_MANAGER, Kube, policy_kind
 from costward_operator.core.objects import Seen
 from costward_operator.core.status import StatusChange, Transition
 from costward_operator.errors import KubeError
@@ -41,7 +41,7 @@ class Events:
                 self._lost()
                 continue
             try:
-                await self._kube.create(EVENTS, change.seen.namespace, self._body(change.seen, transition))
+                await self._kube.create(EVENTS, _place(change.seen), self._body(change.seen, transition))
             except KubeError as error:
                 self._lost()
                 log.debug("an event was not told: %s", error)
@@ -51,12 +51,12 @@ class Events:
         good = "False" if transition.type == "Degraded" else "True"
         return {
             # 200 of the 253 characters of a name: the API server adds its own five.
-            "metadata": {"generateName": f"{seen.name[:200]}.", "namespace": seen.namespace},
+            "metadata": {"generateName": f"{seen.name[:200]}.", "namespace": _place(seen)},
             "involvedObject": {
-                "apiVersion": COST_POLICIES.api_version,
-                "kind": COST_POLICIES.kind,
+                "apiVersion": policy_kind(seen.kind).api_version,
+                "kind": seen.kind,
                 "name": seen.name,
-                "namespace": seen.namespace,
+                **({"namespace": seen.namespace} if seen.namespace else {}),
                 "uid": seen.uid,
             },
             "type": "Normal" if transition.status == good else "Warning",
@@ -67,3 +67,8 @@ class Events:
             "reportingInstance": self._me[:128],
             "eventTime": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         }
+
+
+def _place(seen: Seen) -> str:
+    """Events of what is in no namespace are told in `default`, as Kubernetes' own are."""
+    return seen.namespace or "default"

@@ -55,10 +55,17 @@ class Resource:
 
 
 COST_POLICIES: Final = Resource("costward.dev", "v1alpha1", "costpolicies", "CostPolicy")
+CLUSTER_POLICIES: Final = Resource("costward.dev", "v1alpha1", "clustercostpolicies", "ClusterCostPolicy")
+POLICY_KINDS: Final = (COST_POLICIES, CLUSTER_POLICIES)
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
 EVENTS: Final = Resource("", "v1", "events", "Event")
 TOKEN_REVIEWS: Final = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview")
+
+
+def policy_kind(kind: str) -> Resource:
+    """Of the two that there are."""
+    return next(resource for resource in POLICY_KINDS if resource.kind == kind)
 
 
 @dataclass(frozen=True, slots=True)

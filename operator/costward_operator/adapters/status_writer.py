@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 
 from costward_operator.adapters.bucket import Bucket
 from costward_operator.adapters.events import Events
-from costward_operator.adapters.kube import COST_POLICIES, Kube, Sleep
+from costward_operator.adapters.kube import Kube, Sleep, policy_kind
+from costward_operator.core.known import Known
 from costward_operator.core.status import StatusChange, says
-from costward_operator.core.store import Store
 from costward_operator.errors import ConflictError, KubeError, NotFoundError
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class StatusWriter:
     def __init__(
         self,
         kube: Kube,
-        store: Store,
+        known: Known,
         events: Events,
         *,
         may_write: Callable[[], bool],
@@ -44,7 +44,7 @@ class StatusWriter:
         """`may_write`: whether this process still leads. `wrote`: counts writes by result (`written`, `gone`,
         `failed`). `again`: asks for another round of reconciliation."""
         self._kube = kube
-        self._store = store
+        self._known = known
         self._events = events
         self._may_write = may_write
         self._wrote = wrote
@@ -79,7 +79,7 @@ class StatusWriter:
                 continue
             # Taken only now: while it waited, newer words may have come.
             change = self._pending.pop(next(iter(self._pending)))
-            present = self._store.get(change.seen.uid)
+            present = self._known.get(change.seen.uid)
             if present is None or says(present, change.status) or not self._may_write():
                 continue
             await self._write(change)
@@ -87,10 +87,11 @@ class StatusWriter:
     async def _write(self, change: StatusChange) -> None:
         seen = change.seen
         # With the uid, so that a new object of the same name is not told the old one's story.
-        metadata = {"name": seen.name, "namespace": seen.namespace, "uid": seen.uid}
+        place = {"namespace": seen.namespace} if seen.namespace else {}
+        metadata = {"name": seen.name, "uid": seen.uid, **place}
         body = {"metadata": metadata, "status": change.status}
         try:
-            answer = await self._kube.apply(COST_POLICIES, seen.namespace, seen.name, body, sub="status")
+            answer = await self._kube.apply(policy_kind(seen.kind), seen.namespace, seen.name, body, sub="status")
         except (NotFoundError, ConflictError):
             self._wrote("gone")
             return
@@ -101,5 +102,5 @@ class StatusWriter:
             self._again()
             return
         self._wrote("written")
-        self._store.apply("MODIFIED", answer)
+        self._known.of(seen.kind).apply("MODIFIED", answer)
         await self._events.tell(change)

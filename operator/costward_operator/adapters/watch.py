@@ -1,5 +1,7 @@
 """The watch: kopf, embedded, with the lowest-level handler alone. Each event goes into the store and nowhere else.
 
+It runs on a loop of its own (see `apart`); events come over in the order in which they were told.
+
 kopf brings resumption, bookmarks, back-off and authentication. Its higher-level handlers, indexes and finalizers are
 not used: they write three times to each object, keep what was deleted while the watch was down, and need time that
 grows with the square of the objects.
@@ -9,14 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import kopf
 
 from costward_operator.adapters.access import REREAD_S, Access
-from costward_operator.adapters.kube import CONNECT_S, COST_POLICIES, FIELD_MANAGER, PAGE, REQUEST_S, Kube
+from costward_operator.adapters.apart import apart
+from costward_operator.adapters.kube import CONNECT_S, FIELD_MANAGER, PAGE, POLICY_KINDS, REQUEST_S, Kube, Resource
+from costward_operator.core.known import Known
 from costward_operator.core.objects import EventType, read, version_of
 from costward_operator.core.store import Drift, Listing, Store
 from costward_operator.errors import GoneError
@@ -31,6 +35,7 @@ _LIST_TRIES = 3
 """A LIST whose moment is compacted away begins anew; a cluster in which that happens thrice is not well."""
 
 Heard = Callable[[], None]
+_Event = tuple[Resource, EventType, Mapping[str, Any]]
 
 
 def settings() -> kopf.OperatorSettings:
@@ -51,7 +56,10 @@ def settings() -> kopf.OperatorSettings:
     return made
 
 
-def registry(access: Access, store: Store, heard: Heard) -> kopf.OperatorRegistry:
+Told = Callable[[Resource, EventType, Mapping[str, Any]], Awaitable[None]]
+
+
+def registry(access: Access, told: Told) -> kopf.OperatorRegistry:
     """Of this call alone: kopf's own is global."""
     made = kopf.OperatorRegistry()
 
@@ -61,47 +69,79 @@ def registry(access: Access, store: Store, heard: Heard) -> kopf.OperatorRegistr
         ca = str(access.ca_file) if access.ca_file else None
         return kopf.ConnectionInfo(server=access.server, ca_path=ca, token=access.token(), expiration=until)
 
-    async def on_event(event: Mapping[str, Any], **_: Any) -> None:
-        store.apply(_type(event["type"]), event["object"])
-        heard()
-
     kopf.on.login(registry=made)(login)
-    kopf.on.event(COST_POLICIES.group, COST_POLICIES.version, COST_POLICIES.plural, registry=made)(on_event)
+    for resource in POLICY_KINDS:
+        kopf.on.event(resource.group, resource.version, resource.plural, registry=made)(_handler(resource, told))
     return made
 
 
-async def watch(access: Access, store: Store, heard: Heard) -> None:
+def _handler(resource: Resource, told: Told) -> Callable[..., Awaitable[None]]:
+    async def on_event(event: Mapping[str, Any], **_: Any) -> None:
+        # A copy: kopf goes on with its own on another thread.
+        await told(resource, _type(event["type"]), dict(event["object"]))
+
+    return on_event
+
+
+async def watch(access: Access, known: Known, heard: Heard) -> None:
     """Runs until it is cancelled. Raises what kopf raises where it cannot go on; only a new process mends that."""
-    await kopf.operator(
-        registry=registry(access, store, heard),
-        settings=settings(),
-        standalone=True,
-        clusterwide=True,
+    here = asyncio.get_running_loop()
+    inbox: asyncio.Queue[_Event] = asyncio.Queue()
+
+    async def told(*event: Any) -> None:
+        here.call_soon_threadsafe(inbox.put_nowait, event)
+
+    async def there() -> None:
+        await kopf.operator(registry=registry(access, told), settings=settings(), standalone=True, clusterwide=True)
+
+    taking = asyncio.create_task(_take(inbox, known, heard))
+    try:
+        await apart(there)
+    finally:
+        taking.cancel()
+
+
+async def _take(
+    inbox: asyncio.Queue[tuple[Resource, EventType, Mapping[str, Any]]], known: Known, heard: Heard
+) -> None:
+    while True:
+        resource, type, body = await inbox.get()
+        known.of(resource.kind).apply(type, body)
+        heard()
+        # Ten thousand objects may come at once, each half a millisecond to read: the lease must have its turn.
+        await asyncio.sleep(0)
+
+
+async def resync(kube: Kube, known: Known, settle_s: float = 0.0, sleep: Any = asyncio.sleep) -> Drift:
+    """Full LISTs into the stores. `settle_s`: how long the watch is waited for after the LISTs, so that what it was
+    about to tell is not counted as drift. Raises KubeError."""
+    listings = [(known.of(one.kind), await _whole(kube, one, known.of(one.kind))) for one in POLICY_KINDS]
+    await sleep(settle_s)
+    drifts = [store.replace(listing) for store, listing in listings]
+    return Drift(
+        sum(each.appeared for each in drifts),
+        sum(each.changed for each in drifts),
+        sum(each.vanished for each in drifts),
     )
 
 
-async def resync(kube: Kube, store: Store, settle_s: float = 0.0, sleep: Any = asyncio.sleep) -> Drift:
-    """A full LIST into the store. `settle_s`: how long the watch is waited for after the LIST, so that what it was
-    about to tell is not counted as drift. Raises KubeError."""
+async def _whole(kube: Kube, resource: Resource, store: Store) -> Listing:
     for tried in range(1, _LIST_TRIES + 1):
         try:
-            listing = await _list(kube, store)
+            return await _list(kube, resource, store)
         except GoneError:
             if tried == _LIST_TRIES:
                 raise
             log.info("the list was compacted away while it was read: once more")
-            continue
-        await sleep(settle_s)
-        return store.replace(listing)
     raise AssertionError("unreachable")  # pragma: no cover
 
 
-async def _list(kube: Kube, store: Store) -> Listing:
+async def _list(kube: Kube, resource: Resource, store: Store) -> Listing:
     objects, version = [], ""
-    async for page in kube.pages(COST_POLICIES):
+    async for page in kube.pages(resource):
         version = page.version
         for item in page.items:
-            found = read(item, store.known(item))
+            found = read(item, store.known(item), resource.kind)
             if found is not None:
                 objects.append(found)
         # A page of new objects takes a quarter of a second to parse: others may have a turn.

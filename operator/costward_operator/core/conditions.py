@@ -33,6 +33,8 @@ class Reason(StrEnum):
     CONFLICTED = "Conflicted"
     RESOLVED_REFS = "ResolvedRefs"
     TARGET_NOT_FOUND = "TargetNotFound"
+    TARGET_NOT_SERVED = "TargetNotServed"
+    """The target is there, and nothing comes through it: a Service without pods, a ServiceEntry without wiring."""
     NOT_ACCEPTED = "NotAccepted"
     NO_DATA_PLANE = "NoDataPlane"
     REJECTED = "RejectedByDataPlane"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
-from costward_contract.snapshot import Policy, Snapshot
+from costward_contract.snapshot import Destination, Policy, Snapshot
 
 ProofKind = Literal["Verified", "Configured", "Seen", "Unproven"]
 
@@ -53,7 +53,7 @@ class Proof:
 UNPROVEN = Proof("Unproven", "no proxy was seen to ask a data plane about this traffic; install the wiring")
 
 Contents = Mapping[str, str]
-"""`namespace/name` -> digest of the compiled policy."""
+"""`namespace/name` -> digest of the compiled policy; name of a ClusterCostPolicy -> digest of what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,20 @@ class Delivery:
 
 
 def contents(snapshot: Snapshot) -> Contents:
+    """Of all that a snapshot holds: a policy may be in it for its namespace and for several destinations."""
+    found: dict[str, list[Policy | Destination]] = {}
+    for policy in snapshot.policies:
+        found.setdefault(policy.ref, []).append(policy)
+    for destination in snapshot.destinations:
+        found.setdefault(destination.policy.ref, []).append(destination)
     # Interned: the history holds the same names and digests again and again.
-    return {sys.intern(policy.ref): sys.intern(_digest(policy)) for policy in snapshot.policies}
+    return {sys.intern(ref): sys.intern(digest(*entries)) for ref, entries in found.items()}
 
 
-def _digest(policy: Policy) -> str:
-    # 64 bits: enough to tell apart the few versions of one policy that are served at one time. Frozen values of plain
-    # types have one representation.
-    return hashlib.sha256(repr(policy).encode()).hexdigest()[:16]
+def digest(*values: object) -> str:
+    """Of frozen values of plain types, which have one representation."""
+    # 64 bits: enough to tell apart the few versions of one policy that are served at one time.
+    return hashlib.sha256("".join(map(repr, values)).encode()).hexdigest()[:16]
 
 
 @dataclass(slots=True)

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from costward_contract.parse import parse_object
-from costward_contract.policy import CostPolicy
+from costward_contract.attachment import CLUSTER
+from costward_contract.parse import AnyPolicy, parse_object
+from costward_contract.policy import KIND
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 Body = Mapping[str, object]
@@ -41,21 +42,23 @@ class Seen:
     version: int
     """resourceVersion: grows with each write to the API server; 0 where it is no number."""
     created: str
-    policy: CostPolicy | None
+    policy: AnyPolicy | None
     """None where the spec cannot be read."""
     problems: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
     status: Body | None = None
+    kind: str = KIND
 
     @property
     def ref(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
+        """`namespace/name`; of a ClusterCostPolicy its name."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
-def read(body: Body, before: Seen | None = None) -> Seen | None:
+def read(body: Body, before: Seen | None = None, kind: str = KIND) -> Seen | None:
     """What is kept of `body`; None where it is no object at all (no uid, no name). `before`: the same object as it was
-    known, whose parsed spec is used again where its generation is the same. Never raises."""
+    known, whose parsed spec is used again where its generation is the same. `kind`: which of the two it is.
+    Never raises."""
     metadata = _mapping(body.get("metadata"))
     uid, name = _text(metadata.get("uid")), _text(metadata.get("name"))
     if not uid or not name:
@@ -63,7 +66,7 @@ def read(body: Body, before: Seen | None = None) -> Seen | None:
     namespace, generation = _text(metadata.get("namespace")), _number(metadata.get("generation"))
     status = body.get("status")
     parsed = before if before is not None and (before.uid, before.generation) == (uid, generation) else None
-    policy, problems = (parsed.policy, parsed.problems) if parsed else _parsed(body)
+    policy, problems = (parsed.policy, parsed.problems) if parsed else _parsed(body, kind)
     return Seen(
         uid=uid,
         namespace=namespace,
@@ -75,6 +78,7 @@ def read(body: Body, before: Seen | None = None) -> Seen | None:
         problems=problems,
         targets=parsed.targets if parsed else _targets(body, namespace),
         status=status if isinstance(status, Mapping) else None,
+        kind=kind,
     )
 
 
@@ -83,10 +87,11 @@ def version_of(text: object) -> int:
     return _number(text)
 
 
-def _parsed(body: Body) -> tuple[CostPolicy | None, tuple[str, ...]]:
+def _parsed(body: Body, kind: str) -> tuple[AnyPolicy | None, tuple[str, ...]]:
     # The status is the operator's own, and kept apart: the spec is what its owner answers for.
-    parsed = parse_object({key: value for key, value in body.items() if key != "status"})
-    policy = parsed.policies[0] if parsed.policies and not parsed.problems else None
+    parsed = parse_object({key: value for key, value in body.items() if key != "status"}, kinds=(kind,))
+    found: tuple[AnyPolicy, ...] = (*parsed.policies, *parsed.cluster_policies)
+    policy = found[0] if found and not parsed.problems else None
     words = [_sentence(problem.path, problem.message, problem.allowed) for problem in parsed.problems]
     rest = len(words) - _MOST_PROBLEMS
     return policy, (*words[:_MOST_PROBLEMS], *([f"and {rest} more problems"] if rest > 0 else []))
@@ -100,9 +105,8 @@ def _targets(body: Body, namespace: str) -> tuple[Target, ...]:
     refs = _mapping(body.get("spec")).get("targetRefs")
     named = [_target(_mapping(ref), namespace) for ref in refs] if isinstance(refs, list) else []
     # 16: the Gateway API's bound for a policy's targets, and for the ancestors in its status.
-    return tuple(target for target in named if target.kind and target.name)[:16] or (
-        Target("", "Namespace", namespace, ""),
-    )
+    own = Target("", "Namespace", namespace, "") if namespace else Target(CLUSTER.group, CLUSTER.kind, CLUSTER.name, "")
+    return tuple(target for target in named if target.kind and target.name)[:16] or (own,)
 
 
 def _target(ref: Body, namespace: str) -> Target:

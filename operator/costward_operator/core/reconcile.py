@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from costward_contract import snapshot as s
+from costward_contract.attachment import AncestorVerdict, Facts
+from costward_contract.cluster_policy import ClusterCostPolicy
 from costward_contract.compiler import Verdict, compile_policies
+from costward_contract.memory import Memory
+from costward_contract.policy import CostPolicy
 from costward_contract.snapshot import Snapshot
 
-from costward_operator.core.delivery import Contents, Delivery, Published, contents
-from costward_operator.core.objects import Seen
-from costward_operator.core.status import Judgement, Refusal, StatusChange, status_change
-
-_REFUSALS: Mapping[str, Refusal] = {
-    "Invalid": "Invalid",
-    "Conflict": "Conflicted",
-    "Conflicted": "Conflicted",
-    "TargetNotFound": "TargetNotFound",
-}
+from costward_operator.core.delivery import Contents, Delivery, Published, contents, digest
+from costward_operator.core.objects import Seen, Target
+from costward_operator.core.status import At, Judgement, StatusChange, status_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +28,29 @@ class Compiled:
     judgements: Mapping[str, Judgement] = field(default_factory=dict)
     """By uid."""
     contents: Contents = field(default_factory=dict)
+    platform: Contents = field(default_factory=dict)
+    """The part of the contents that is the platform's: in every scope's snapshot, as it shapes all policies."""
 
 
-def compile_seen(objects: Sequence[Seen]) -> Compiled:
-    """The same for the same objects in any order. A policy that cannot be read harms only itself."""
+def compile_seen(
+    objects: Sequence[Seen],
+    facts: Facts | None = None,
+    troubles: Mapping[s.Target, str] | None = None,
+    memory: Memory | None = None,
+) -> Compiled:
+    """The same for the same objects in any order. A policy that cannot be read harms only itself. `facts`: the targets
+    that there are; None: namespaces only. `troubles`: why nothing comes through targets that are there.
+    `memory`: the caller's own, from one call to the next, so that one change among thousands is cheap."""
     readable = [seen.policy for seen in objects if seen.policy is not None]
-    snapshot, verdicts = compile_policies(readable)
-    held = contents(snapshot)
-    # Two policies of one name cannot both be in a cluster, and the store holds one object a name.
-    by_ref = {verdict.ref: verdict for verdict in verdicts}
-    judged = {seen.uid: _judgement(seen, by_ref.get(seen.ref), held) for seen in objects}
-    return Compiled(snapshot, judged, held)
+    teams = [policy for policy in readable if isinstance(policy, CostPolicy)]
+    platforms = [policy for policy in readable if isinstance(policy, ClusterCostPolicy)]
+    snapshot, verdicts = compile_policies(teams, platforms, facts, memory)
+    # One name of a kind holds one object, in a cluster and in the store.
+    by_ref: dict[tuple[str, str], Verdict] = {(verdict.kind, verdict.ref): verdict for verdict in verdicts}
+    platform = {policy.ref: digest(policy.spec.model_dump_json()) for policy in platforms}
+    held = {**contents(snapshot), **platform}
+    judged = {seen.uid: _judgement(seen, by_ref.get((seen.kind, seen.ref)), held, troubles or {}) for seen in objects}
+    return Compiled(snapshot, judged, held, platform)
 
 
 def status_changes(
@@ -55,11 +65,24 @@ def status_changes(
     return tuple(change for change in changes if change is not None)
 
 
-def _judgement(seen: Seen, verdict: Verdict | None, held: Contents) -> Judgement:
+def _judgement(seen: Seen, verdict: Verdict | None, held: Contents, troubles: Mapping[s.Target, str]) -> Judgement:
     if seen.policy is None:
-        return Judgement("Invalid", "; ".join(seen.problems) or "is no CostPolicy")
+        return Judgement("Invalid", "; ".join(seen.problems) or f"is no {seen.kind}")
     if verdict is None:
         return Judgement("Invalid", "the compiler gave no verdict on it; please report this")
+    at = tuple(_at(one, troubles) for one in verdict.ancestors)
     if verdict.accepted:
-        return Judgement(None, verdict.message, held.get(seen.ref, ""))
-    return Judgement(_REFUSALS.get(verdict.reason, "Invalid"), verdict.message)
+        # Where others go before it at a target, the ancestors say so: it is in the snapshot, and counts once they go.
+        return Judgement(None, verdict.message, held.get(seen.ref, ""), at)
+    return Judgement(verdict.reason if verdict.reason != "Accepted" else "Invalid", verdict.message, at=at)
+
+
+def _at(one: AncestorVerdict, troubles: Mapping[s.Target, str]) -> At:
+    to = one.target
+    target = Target(to.group, to.kind, to.name, to.namespace, to.section)
+    return At(
+        target,
+        one.reason if one.reason != "Accepted" else None,
+        one.message,
+        troubles.get(s.Target(to.group, to.kind, to.namespace, to.name), ""),
+    )

@@ -20,6 +20,11 @@ CONTROLLER = "costward.dev/operator"
 _ANCESTOR_TYPES: tuple[ConditionType, ...] = ("Accepted", "ResolvedRefs", "Programmed")
 """What differs by target. `Ready` and `Degraded` are about the policy as a whole."""
 
+_MOST_ANCESTORS = 16
+"""GEP-713's bound, and the CRDs'."""
+
+_NOT_IN_FORCE = "a policy that is not accepted governs nothing"
+
 Refusal = Literal["Invalid", "Conflicted", "TargetNotFound"]
 
 _REFUSALS: Mapping[Refusal, Reason] = {
@@ -30,6 +35,17 @@ _REFUSALS: Mapping[Refusal, Reason] = {
 
 
 @dataclass(frozen=True, slots=True)
+class At:
+    """What becomes of a policy at one of its targets."""
+
+    target: Target
+    refused: Refusal | None = None
+    message: str = ""
+    trouble: str = ""
+    """Why nothing comes through this target, though it is there; empty: something does, or nobody can tell."""
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """The compiler's word on one policy."""
 
@@ -37,6 +53,8 @@ class Judgement:
     message: str = ""
     digest: str = ""
     """Of its compiled form; empty where it is in no snapshot."""
+    at: tuple[At, ...] = ()
+    """By target; empty where the policy could not be read, and shares one fate everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +82,7 @@ def status_change(
     """None where the object's status says it already. `now`: RFC 3339."""
     before = read_conditions((seen.status or {}).get("conditions"))
     conditions = merge(before, conditions_of(seen, judgement, delivery, published, before), now)
-    status = _status(seen, conditions)
+    status = _status(seen, judgement, conditions, before_at(seen), now)
     if says(seen, status):
         return None
     return StatusChange(seen, status, _transitions(before, conditions))
@@ -74,7 +92,9 @@ def conditions_of(
     seen: Seen, judgement: Judgement, delivery: Delivery, published: Published, before: Sequence[Condition]
 ) -> tuple[Condition, ...]:
     """All conditions of this generation, without their moments."""
-    planes = tuple(plane for plane in delivery.data_planes if plane.namespace in ("", seen.namespace))
+    # The platform's policies are part of what every data plane gets.
+    mine = (plane for plane in delivery.data_planes if not seen.namespace or plane.namespace in ("", seen.namespace))
+    planes = tuple(mine)
     kept = next((c for c in before if c.type == "Programmed" and c.observed_generation == seen.generation), None)
     # After a restart the data planes need a moment to come back: what was true is not unsaid until then.
     keep = kept if not delivery.settled and judgement.refused is None else None
@@ -90,11 +110,16 @@ def _accepted(seen: Seen, judgement: Judgement) -> Condition:
 
 
 def _resolved(seen: Seen, judgement: Judgement) -> Condition:
-    if judgement.refused == "TargetNotFound":
-        return Condition("ResolvedRefs", "False", Reason.TARGET_NOT_FOUND, judgement.message, seen.generation)
     if judgement.refused == "Invalid":
         message = "the targets are looked up once the policy is valid"
         return Condition("ResolvedRefs", "Unknown", Reason.INVALID, message, seen.generation)
+    unresolved = [one for one in judgement.at if one.refused == "TargetNotFound"]
+    if judgement.refused == "TargetNotFound" or unresolved:
+        message = "; ".join(dict.fromkeys(one.message for one in unresolved)) or judgement.message
+        return Condition("ResolvedRefs", "False", Reason.TARGET_NOT_FOUND, message, seen.generation)
+    troubles = "; ".join(dict.fromkeys(one.trouble for one in judgement.at if one.trouble))
+    if troubles:
+        return Condition("ResolvedRefs", "False", Reason.TARGET_NOT_SERVED, troubles, seen.generation)
     return Condition("ResolvedRefs", "True", Reason.RESOLVED_REFS, "", seen.generation)
 
 
@@ -105,7 +130,7 @@ def _programmed(
         return Condition("Programmed", status, reason, message, seen.generation)
 
     if judgement.refused is not None:
-        return said("False", Reason.NOT_ACCEPTED, "a policy that is not accepted is in no snapshot")
+        return said("False", Reason.NOT_ACCEPTED, _NOT_IN_FORCE)
     if not delivery.settled:
         return said("Unknown", Reason.PENDING, "waiting for the data planes to connect")
     serving = [plane for plane in planes if plane.acked]
@@ -148,17 +173,48 @@ def _degraded(seen: Seen, planes: Sequence[DataPlane]) -> Condition:
     return Condition("Degraded", "True", Reason.REJECTED, message, seen.generation)
 
 
-def _status(seen: Seen, conditions: Sequence[Condition]) -> dict[str, object]:
-    bodies = [condition.body() for condition in conditions]
-    by_target = [body for body in bodies if body["type"] in _ANCESTOR_TYPES]
+def _status(
+    seen: Seen,
+    judgement: Judgement,
+    conditions: Sequence[Condition],
+    before: Mapping[Target, Sequence[Condition]],
+    now: str,
+) -> dict[str, object]:
+    at = judgement.at or tuple(At(target, judgement.refused, judgement.message) for target in seen.targets)
+    programmed = next(condition for condition in conditions if condition.type == "Programmed")
     return {
         "observedGeneration": seen.generation,
-        "conditions": bodies,
+        "conditions": [condition.body() for condition in conditions],
         "ancestors": [
-            {"ancestorRef": _ref(target), "controllerName": CONTROLLER, "conditions": by_target}
-            for target in seen.targets
+            {
+                "ancestorRef": _ref(one.target),
+                "controllerName": CONTROLLER,
+                "conditions": _at_target(seen, one, programmed, before.get(one.target, ()), now),
+            }
+            for one in at[:_MOST_ANCESTORS]
         ],
     }
+
+
+def _at_target(
+    seen: Seen, one: At, programmed: Condition, before: Sequence[Condition], now: str
+) -> list[dict[str, object]]:
+    here = Judgement(one.refused, one.message, at=(one,))
+    refused = Condition("Programmed", "False", Reason.NOT_ACCEPTED, _NOT_IN_FORCE, seen.generation)
+    wanted = (_accepted(seen, here), _resolved(seen, here), refused if one.refused else programmed)
+    return [condition.body() for condition in merge(before, wanted, now) if condition.type in _ANCESTOR_TYPES]
+
+
+def before_at(seen: Seen) -> dict[Target, tuple[Condition, ...]]:
+    """The conditions that stand in the object, by target."""
+    listed = (seen.status or {}).get("ancestors")
+    found: dict[Target, tuple[Condition, ...]] = {}
+    for body in listed if isinstance(listed, list) else []:
+        ref = body.get("ancestorRef") if isinstance(body, Mapping) else None
+        if isinstance(ref, Mapping) and body.get("controllerName") == CONTROLLER:
+            words = [str(ref.get(key, "")) for key in ("group", "kind", "name", "namespace", "sectionName")]
+            found[Target(*words)] = read_conditions(body.get("conditions"))
+    return found
 
 
 def _ref(target: Target) -> dict[str, str]:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Flag, auto
 
+from costward_contract.policy import KIND
+
 from costward_operator.core.objects import Body, EventType, Seen, read
 
 
@@ -50,6 +52,8 @@ class Drift:
 class Store:
     """Deterministic and without IO; belongs to one event loop."""
 
+    kind: str = KIND
+    """Of its objects."""
     _objects: dict[str, Seen] = field(default_factory=dict)
     _names: dict[tuple[str, str], str] = field(default_factory=dict)
     """(namespace, name) -> uid of the present object."""
@@ -85,7 +89,7 @@ class Store:
 
     def apply(self, type: EventType, body: Body) -> None:
         """Take an event of the watch, or the answer to an own write (MODIFIED)."""
-        seen = read(body, self.known(body))
+        seen = read(body, self.known(body), self.kind)
         if seen is None or self._is_old(seen):
             return
         if type == "DELETED":

@@ -21,4 +21,12 @@ def scoped(snapshot: Snapshot, scope: str | None) -> Snapshot:
     """Sealed, with a hash of its own, so that an edit in another namespace is no update here."""
     if scope is None:
         return snapshot
-    return seal(replace(snapshot, policies=tuple(each for each in snapshot.policies if each.namespace == scope)))
+    return seal(
+        replace(
+            snapshot,
+            policies=tuple(each for each in snapshot.policies if each.namespace == scope),
+            # What another tenant says of its own services is not shown to this one's pods: the data plane that those
+            # services' gateway asks holds it up.
+            destinations=tuple(each for each in snapshot.destinations if each.policy.namespace == scope),
+        )
+    )
