@@ -56,6 +56,7 @@ lint: setup ## formatting, ruff, mypy --strict, import contracts, generated code
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python tools/proto.py --check
 	@$(BIN)/python tools/crds.py --check
+	@$(BIN)/python tools/chart_schema.py --check
 	@echo "lint: clean"
 
 format: setup ## put every file into the house form
