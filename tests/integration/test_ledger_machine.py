@@ -79,8 +79,10 @@ class LedgerMachine(RuleBasedStateMachine):
         verdict = self.do(self.ledger.reserve(Reservation(id, charges, MicroUSD(amount), MicroUSD(seen), lease_until)))
         if id in self.model.held:
             assert isinstance(verdict, Granted)
-            self.model.held[id].known_here = True
-            self.model.held[id].pending = seen
+            if not self.model.held[id].known_here:
+                # Of one that it holds already, what was seen since stands.
+                self.model.held[id].known_here = True
+                self.model.held[id].pending = seen
             return
         assert isinstance(verdict, Granted) == self.model.grants(keys, amount)
         if isinstance(verdict, Granted):
