@@ -23,6 +23,10 @@ PROMISES: Mapping[str, tuple[str, str]] = {
     "B2": ("P8", "memory is bounded under any body"),
     "B3": ("P1", "a stream's bytes arrive as they were sent, and its usage is counted"),
     "U1": ("P1, P4", "a failing provider is asked once more at most, and no failure is kept"),
+    "O1": ("P5, P7", "an operator that dies in the middle leaves nothing half done"),
+    "O2": ("P5", "whatever the API server does, data planes keep their configuration and nothing is lost"),
+    "O3": ("P7", "one operator writes, whatever the clocks say"),
+    "O4": ("P6", "a bad or restless policy harms only itself"),
 }
 """Of each row of the fault list: which promises it shows, in which words."""
 
