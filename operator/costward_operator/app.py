@@ -24,6 +24,7 @@ from costward_operator.adapters.unconnected import Unconnected
 from costward_operator.adapters.watch import watch
 from costward_operator.admin import Admin, Vitals
 from costward_operator.core.known import Known
+from costward_operator.delivery.start import delivering
 from costward_operator.errors import KubeError
 from costward_operator.metrics import Metrics
 from costward_operator.ports import Proofs, Publisher
@@ -43,12 +44,15 @@ class World:
 
     me: str
     """Unique to this process."""
-    publisher: Publisher = field(default_factory=Unconnected)
+    publisher: Publisher | None = None
+    """None: the data planes that connect to the port of the settings, where there is one."""
     proofs: Proofs = field(default_factory=Unconnected)
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     started: Callable[[int], None] = lambda port: None
     """Told the admin port."""
+    delivers: Callable[[int], None] = lambda port: None
+    """Told the port that data planes follow at."""
 
 
 @dataclass(slots=True)
@@ -60,7 +64,14 @@ class _Parts:
     leader: Leader
     vitals: Vitals
     metrics: Metrics
+    publisher: Publisher
+    changed: list[Callable[[], None]] = field(default_factory=list)
+    """Who is told when a data plane said something."""
     known: Known = field(default_factory=Known)
+
+    def tell(self) -> None:
+        for told in self.changed:
+            told()
 
     def now(self) -> str:
         return datetime.fromtimestamp(self.world.wall(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -78,7 +89,19 @@ async def run(settings: Settings, world: World, stop: asyncio.Event) -> None:
         stack.callback(admin.close)
         metrics.watch("leading", "1 where this process leads", lambda: float(leader.leads))
         world.started(admin.port)
-        parts = _Parts(settings, world, access, kube, leader, vitals, metrics)
+        parts = _Parts(settings, world, access, kube, leader, vitals, metrics, world.publisher or Unconnected())
+        if world.publisher is None and settings.delivery is not None:
+            parts.publisher, port = await stack.enter_async_context(
+                delivering(
+                    settings.delivery,
+                    kube,
+                    world.wall,
+                    # A standby names nobody yet: the data plane asks the Service until it reaches the leader.
+                    lambda: None if leader.leads else "",
+                    parts.tell,
+                )
+            )
+            world.delivers(port)
         async with asyncio.TaskGroup() as group:
             pulse = group.create_task(_pulse(vitals))
             working = group.create_task(_lead(parts))
@@ -98,6 +121,7 @@ async def _lead(parts: _Parts) -> None:
     snapshots = SnapshotStore(parts.kube, parts.settings.namespace, lambda: parts.leader.leads)
     saver = Saver(snapshots, parts.settings.save_s, parts.now, parts.metrics.failed)
     rounds, writer = _working(parts, saver)
+    parts.changed.append(rounds.look)
     rounds.published = await _last_good(parts, snapshots)
 
     def heard() -> None:
@@ -145,7 +169,7 @@ def _working(parts: _Parts, saver: Saver) -> tuple[Rounds, StatusWriter]:
     )
     rounds = Rounds(
         known=parts.known,
-        publisher=world.publisher,
+        publisher=parts.publisher,
         proofs=world.proofs,
         told=Told(writer.want, saver.save, metrics.compiled, metrics.published, metrics.failed, turned),
         may_publish=lambda: parts.leader.leads,
@@ -168,7 +192,7 @@ async def _last_good(parts: _Parts, snapshots: SnapshotStore) -> str:
         return ""
     if snapshot is None:
         return ""
-    await parts.world.publisher.publish(snapshot)
+    await parts.publisher.publish(snapshot)
     return snapshot.hash
 
 

@@ -72,6 +72,10 @@ class Rounds:
         self._looked = None
         self._due.set()
 
+    def look(self) -> None:
+        """A data plane said something; where that is only that it lives, there is nothing to do."""
+        self._due.set()
+
     async def run(self) -> None:
         """For ever."""
         while True:
