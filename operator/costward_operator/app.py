@@ -91,13 +91,13 @@ async def run(settings: Settings, world: World, stop: asyncio.Event) -> None:
         world.started(admin.port)
         parts = _Parts(settings, world, access, kube, leader, vitals, metrics, world.publisher or Unconnected())
         if world.publisher is None and settings.delivery is not None:
+            leader.address = settings.delivery.advertise
             parts.publisher, port = await stack.enter_async_context(
                 delivering(
                     settings.delivery,
                     kube,
                     world.wall,
-                    # A standby names nobody yet: the data plane asks the Service until it reaches the leader.
-                    lambda: None if leader.leads else "",
+                    lambda: None if leader.leads else leader.leader_address,
                     parts.tell,
                 )
             )

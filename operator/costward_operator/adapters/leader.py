@@ -18,6 +18,10 @@ _ASK_S = 4.0
 """For one request: two that hang still leave time to renew by a third."""
 
 
+ADDRESS = "costward.dev/delivery-address"
+"""Annotation of the Lease: the leader's `host:port`, to which standbys send data planes."""
+
+
 class Leader:
     def __init__(
         self,
@@ -39,11 +43,19 @@ class Leader:
         self._sleep = sleep
         self._observed: Observed | None = None
         self._renewed_at: float | None = None
+        self.address = ""
+        """Where data planes find this process, once it leads."""
+        self._told = ""
 
     @property
     def leads(self) -> bool:
         """Asked before every write: a process that was stopped for a while has lost without having noticed."""
         return standing(self._renewed_at, self._clock()) == "leads"
+
+    @property
+    def leader_address(self) -> str:
+        """Where the leader said, when the lease was last read, that data planes find it; empty: not known."""
+        return self._told
 
     async def acquire(self) -> None:
         """Returns once this process leads, however long that takes."""
@@ -99,13 +111,16 @@ class Leader:
 
     async def _read(self) -> Lease | None:
         try:
-            return _lease(await self._kube.read_once(LEASES, *self._place, within_s=_ASK_S))
+            body = await self._kube.read_once(LEASES, *self._place, within_s=_ASK_S)
+            self._told = str(((body.get("metadata") or {}).get("annotations") or {}).get(ADDRESS, ""))
+            return _lease(body)
         except NotFoundError:
             return None
 
     async def _write(self, lease: Lease) -> Lease:
         namespace, name = self._place
-        metadata = {"name": name, "namespace": namespace}
+        said = {"annotations": {ADDRESS: self.address}} if self.address and lease.holder else {}
+        metadata: dict[str, Any] = {"name": name, "namespace": namespace, **said}
         if not lease.version:
             return _lease(await self._kube.create(LEASES, namespace, {"metadata": metadata, "spec": _spec(lease)}))
         body = {"metadata": {**metadata, "resourceVersion": lease.version}, "spec": _spec(lease)}
