@@ -132,3 +132,23 @@ def _operator(api: Api, token: Path, folder: Path) -> Process:
 
 def _denied(asked: Iterator[Asked]) -> list[Asked]:
     return [one for one in asked if one.decision == "forbid"]
+
+
+def test_a_team_edits_its_own_policies_and_not_the_platforms(installed: Api) -> None:
+    installed.kubectl("create", "serviceaccount", "developer")
+    account = f"{installed.namespace}:developer"
+    installed.kubectl("create", "rolebinding", "developer", "--clusterrole=edit", f"--serviceaccount={account}")
+    developer = installed.as_token(installed.token_for("developer"))
+    until(lambda: _may(developer, "create", "costpolicies"), "the role aggregated")
+
+    developer.apply(_policy(installed.namespace))
+
+    assert not _may(developer, "create", "clustercostpolicies")
+    assert not _may(developer, "patch", "costpolicies", "--subresource=status")
+
+
+def _may(api: Api, *words: str) -> bool:
+    try:
+        return api.kubectl("auth", "can-i", *words).strip() == "yes"
+    except CallError:
+        return False
