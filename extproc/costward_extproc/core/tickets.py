@@ -22,6 +22,10 @@ _NONSENSE = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 """What reading JSON of another shape raises; the last is an infinite number's."""
 
 
+_BITS = 63
+"""And a sign: the longest number that orjson writes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Splice:
     """The bytes from `start` to `end` are replaced by `value`."""
@@ -101,7 +105,7 @@ class Ticket:
                 policy=str(values["policy"]),
                 tier=str(values["tier"]),
                 path=str(values["path"]),
-                size=int(values["size"]),
+                size=_whole(values["size"]),
                 charges=tuple(_charge_in(charge) for charge in values["charges"]),
                 second=Second(_turn_in(values["next"]), _turn_in(values["asSent"])),
             )
@@ -127,9 +131,17 @@ class Verdict:
         try:
             values = orjson.loads(text)
             first = values["first"]
-            return cls(str(values["turn"]), None if first is None else int(first), str(values["reason"]))
+            return cls(str(values["turn"]), None if first is None else _whole(first), str(values["reason"]))
         except _NONSENSE:
             return None
+
+
+def _whole(value: Any) -> int:
+    """Of 64 bits, as JSON carries it out again; what is longer was read as a float."""
+    number = int(value)
+    if number.bit_length() > _BITS:
+        raise ValueError("a number of more than 63 bits")
+    return number
 
 
 def difference(old: bytes, new: bytes) -> Splice:
@@ -180,5 +192,5 @@ def _turn_in(values: list[Any] | None) -> Turn | None:
     if values is None:
         return None
     model, amount, seen, splices = values
-    made = tuple(Splice(int(start), int(end), value.encode("latin-1")) for start, end, value in splices)
-    return Turn(str(model), MicroUSD(int(amount)), MicroUSD(int(seen)), made)
+    made = tuple(Splice(_whole(start), _whole(end), value.encode("latin-1")) for start, end, value in splices)
+    return Turn(str(model), MicroUSD(_whole(amount)), MicroUSD(_whole(seen)), made)

@@ -189,8 +189,14 @@ def _spoken(message: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_storable(document: Mapping[str, Any], choices: list[dict[str, Any]]) -> bool:
-    """One choice that ended by itself with text and nothing else."""
-    if len(choices) != 1 or choices[0].get("finish_reason") != _NATURAL_FINISH or "error" in document:
+    """One choice that ended by itself with text and nothing else; `choices` leaves out what is none, and then is another
+    list than the document's."""
+    if (
+        len(choices) != 1
+        or document.get("choices") != choices
+        or choices[0].get("finish_reason") != _NATURAL_FINISH
+        or "error" in document
+    ):
         return False
     message = choices[0].get("message")
     if not isinstance(message, dict) or not isinstance(message.get("content"), str) or not message["content"]:
