@@ -189,8 +189,8 @@ def _spoken(message: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_storable(document: Mapping[str, Any], choices: list[dict[str, Any]]) -> bool:
-    """One choice that ended by itself with text and nothing else; `choices` leaves out what is none, and then is another
-    list than the document's."""
+    """One choice that ended by itself with text and nothing else. `choices` leaves out what is none, and then is
+    another list than the document's."""
     if (
         len(choices) != 1
         or document.get("choices") != choices
