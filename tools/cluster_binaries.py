@@ -126,10 +126,14 @@ def main() -> int:
     )
     parser.add_argument("--full", action="store_true", help="Envoy Gateway too")
     parser.add_argument("--kubernetes", action="store_true", help="only etcd and Kubernetes, without the mesh")
+    parser.add_argument(
+        "--clients", action="store_true", help="only kubectl and helm, which are not built: some seconds"
+    )
     parser.add_argument("--where", action="store_true", help="build nothing; print where each part lies")
     chosen = parser.parse_args()
     parts = CONTROL_PLANE if chosen.kubernetes else (*CONTROL_PLANE, *MESH)
     parts = (*parts, *ENVOY_GATEWAY_PARTS) if chosen.full else parts
+    parts = () if chosen.clients else parts
     try:
         found = located(parts) if chosen.where else provide(parts)
     except ClusterToolsError as problem:
