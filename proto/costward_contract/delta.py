@@ -6,7 +6,7 @@ against the hash of the whole: a wrong one is found, never applied.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -16,7 +16,7 @@ from costward_contract.errors import SnapshotError
 from costward_contract.snapshot import Policy, Snapshot
 from costward_contract.v1 import delivery_pb2 as wire
 from costward_contract.v1 import snapshot_pb2 as pb
-from costward_contract.wire import read_policy
+from costward_contract.wire import read_destination, read_policy
 
 LEADER = "costward-leader"
 """Trailing metadata of a standby's answer to a data plane: the leader's `host:port`."""
@@ -30,13 +30,16 @@ class Parts:
     schema_version: int
     policies: tuple[bytes, ...]
     """Each a `Policy`, in order of precedence."""
+    destinations: tuple[bytes, ...] = ()
+    """Each a `Destination`."""
 
 
 def parts_of(sealed: bytes) -> Parts:
     """The parts of a `Sealed`. Raises SnapshotError as `codec.opened` does."""
     hash, message = opened(sealed)
     policies = tuple(policy.SerializeToString(deterministic=True) for policy in message.policies)
-    return Parts(hash, message.schema_version, policies)
+    destinations = tuple(to.SerializeToString(deterministic=True) for to in message.destinations)
+    return Parts(hash, message.schema_version, policies, destinations)
 
 
 def sealed_of(parts: Parts) -> bytes:
@@ -45,8 +48,10 @@ def sealed_of(parts: Parts) -> bytes:
     try:
         for policy in parts.policies:
             message.policies.add().ParseFromString(policy)
+        for destination in parts.destinations:
+            message.destinations.add().ParseFromString(destination)
     except DecodeError:
-        raise SnapshotError("a policy of the update is torn; fetch the whole snapshot") from None
+        raise SnapshotError("a part of the update is torn; fetch the whole snapshot") from None
     body = message.SerializeToString(deterministic=True)
     if body_hash(body) != parts.hash:
         raise SnapshotError("the update does not lead to the snapshot that it names; fetch the whole snapshot")
@@ -55,31 +60,38 @@ def sealed_of(parts: Parts) -> bytes:
 
 def difference(old: Parts, new: Parts) -> wire.Delta:
     """What leads from `old` to `new`. Linear: policies keep their order of precedence but for the few that changed."""
-    return wire.Delta(base=old.hash, schema_version=new.schema_version, steps=_steps(old.policies, new.policies))
+    return wire.Delta(
+        base=old.hash,
+        schema_version=new.schema_version,
+        steps=_steps(old.policies, new.policies),
+        destinations=_steps(old.destinations, new.destinations),
+    )
 
 
 def applied(old: Parts, update: wire.Delta, hash: str) -> Parts:
     """What `update` makes of `old`; only `sealed_of` tells whether it is what `hash` names. Raises SnapshotError."""
     if update.base != old.hash:
         raise SnapshotError("the update begins at another snapshot than the one in force; fetch the whole snapshot")
+    policies = tuple(_after(old.policies, update.steps))
+    return Parts(hash, update.schema_version, policies, tuple(_after(old.destinations, update.destinations)))
+
+
+def _after(old: tuple[bytes, ...], steps: Iterable[wire.Step]) -> Iterator[bytes]:
     at = 0
-    policies: list[bytes] = []
-    for step in update.steps:
-        if step.HasField("policy"):
-            policies.append(step.policy)
+    for step in steps:
+        if step.HasField("added"):
+            yield step.added
             continue
-        if step.keep:
-            policies += old.policies[at : at + step.keep]
+        yield from old[at : at + step.keep]
         at += step.keep + step.skip
-    return Parts(hash, update.schema_version, tuple(policies))
 
 
 def _steps(old: tuple[bytes, ...], new: tuple[bytes, ...]) -> Iterator[wire.Step]:
     """Greedy: right for any two lists, and short where what stays keeps its order."""
-    place = {policy: at for at, policy in enumerate(old)}
+    place = {part: at for at, part in enumerate(old)}
     at = kept = 0
-    for policy in new:
-        found = place.get(policy, -1)
+    for part in new:
+        found = place.get(part, -1)
         if found == at:
             at, kept = at + 1, kept + 1
             continue
@@ -87,7 +99,7 @@ def _steps(old: tuple[bytes, ...], new: tuple[bytes, ...]) -> Iterator[wire.Step
             yield wire.Step(keep=kept)
             kept = 0
         if found < at:
-            yield wire.Step(policy=policy)
+            yield wire.Step(added=part)
         else:
             yield wire.Step(skip=found - at)
             at, kept = found + 1, 1
@@ -99,4 +111,5 @@ def snapshot_of(parts: Parts, known: Mapping[bytes, Policy]) -> Snapshot:
     """The snapshot with these parts. Policies in `known` are taken from there: reading ten thousand takes most of a
     second. Raises SnapshotError for a name that this version does not know."""
     policies = tuple(known.get(each) or read_policy(pb.Policy.FromString(each)) for each in parts.policies)
-    return Snapshot(policies, parts.hash, parts.schema_version)
+    destinations = tuple(read_destination(pb.Destination.FromString(each)) for each in parts.destinations)
+    return Snapshot(policies, parts.hash, parts.schema_version, destinations)

@@ -71,21 +71,23 @@ class Update(_message.Message):
     def __init__(self, hash: _Optional[str] = ..., whole: _Optional[bytes] = ..., delta: _Optional[_Union[Delta, _Mapping]] = ...) -> None: ...
 
 class Delta(_message.Message):
-    __slots__ = ("base", "schema_version", "steps")
+    __slots__ = ("base", "schema_version", "steps", "destinations")
     BASE_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    DESTINATIONS_FIELD_NUMBER: _ClassVar[int]
     base: str
     schema_version: int
     steps: _containers.RepeatedCompositeFieldContainer[Step]
-    def __init__(self, base: _Optional[str] = ..., schema_version: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ...) -> None: ...
+    destinations: _containers.RepeatedCompositeFieldContainer[Step]
+    def __init__(self, base: _Optional[str] = ..., schema_version: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., destinations: _Optional[_Iterable[_Union[Step, _Mapping]]] = ...) -> None: ...
 
 class Step(_message.Message):
-    __slots__ = ("keep", "skip", "policy")
+    __slots__ = ("keep", "skip", "added")
     KEEP_FIELD_NUMBER: _ClassVar[int]
     SKIP_FIELD_NUMBER: _ClassVar[int]
-    POLICY_FIELD_NUMBER: _ClassVar[int]
+    ADDED_FIELD_NUMBER: _ClassVar[int]
     keep: int
     skip: int
-    policy: bytes
-    def __init__(self, keep: _Optional[int] = ..., skip: _Optional[int] = ..., policy: _Optional[bytes] = ...) -> None: ...
+    added: bytes
+    def __init__(self, keep: _Optional[int] = ..., skip: _Optional[int] = ..., added: _Optional[bytes] = ...) -> None: ...
