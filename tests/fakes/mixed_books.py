@@ -21,9 +21,10 @@ are charged rest on some hundred large prompts themselves."""
 _ENOUGH = 500
 """Aborted exchanges from which their sum means something: most are questions of some tokens, whose output is guessed
 from bytes where a JSON answer was cut."""
-_WRITING_S = 0.1
-"""A record is written after its answer's last byte has gone on, with those of its neighbours: ten commits' time."""
-_READING_S = 0.05
+_WRITING_S = 0.5
+"""A record is written after its answer's last byte has gone on, with those of its neighbours: some commits' time where
+other tests have the processor too."""
+_READING_S = 0.5
 """How much later than Envoy sent it the last byte may be seen here, where one loop reads for every caller."""
 _SHOWN = 20
 _OUR_EDITS = (

@@ -185,5 +185,5 @@ async def test_no_child_outlives_its_supervisor(spec: StackSpec, how: signal.Sig
     async with supervised(spec) as (process, pids):
         assert len(pids) == 3
         process.send_signal(how)
-        await asyncio.wait_for(process.wait(), 10)
+        await asyncio.wait_for(process.wait(), 30)
         await until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
