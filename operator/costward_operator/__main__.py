@@ -55,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=_FORMAT)
+    # A line for each event of each policy: among thousands it hides all else, and costs a tenth of the first publish.
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     try:
         settings = Settings.from_env(os.environ)
         sys.exit(asyncio.run(_serve(settings)))

@@ -218,8 +218,9 @@ def before_at(seen: Seen) -> dict[Target, tuple[Condition, ...]]:
 
 
 def _ref(target: Target) -> dict[str, str]:
+    # Empty ones too: the API server fills in the CRD's defaults, and what lacked them would be written for ever.
     names = {"section": "sectionName"}
-    return {names.get(key, key): value for key, value in asdict(target).items() if value or key == "group"}
+    return {names.get(key, key): value for key, value in asdict(target).items()}
 
 
 def says(seen: Seen, status: Body) -> bool:

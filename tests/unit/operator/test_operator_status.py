@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from costward_contract.status import PolicyStatus
 from costward_operator.core.conditions import Condition, Reason
 from costward_operator.core.delivery import DataPlane, Delivery, Proof, Published, Rejection
 from costward_operator.core.objects import Seen
@@ -129,7 +131,7 @@ def test_each_target_is_an_ancestor_with_its_conditions() -> None:
     assert changed is not None
     ancestors: Any = changed.status["ancestors"]
     assert [each["ancestorRef"] for each in ancestors] == [
-        {"group": "", "kind": "Namespace", "name": "team"},
+        {"group": "", "kind": "Namespace", "name": "team", "namespace": "", "sectionName": ""},
         {"group": "g", "kind": "Gateway", "name": "gw", "namespace": "team", "sectionName": "s"},
     ]
     assert {each["controllerName"] for each in ancestors} == {"costward.dev/operator"}
@@ -138,6 +140,15 @@ def test_each_target_is_an_ancestor_with_its_conditions() -> None:
 
 def test_what_is_true_already_is_not_written_again() -> None:
     assert change(ONE, of=written(ONE), now=LATER) is None
+
+
+def test_the_api_server_has_no_default_to_add() -> None:
+    """Else what it stores would never be what is wanted, and each round would write it again."""
+    status = written(ONE).status or {}
+
+    stored = PolicyStatus.model_validate_json(json.dumps(status)).model_dump(by_alias=True, exclude_none=True)
+
+    assert json.loads(json.dumps(stored)) == status
 
 
 def test_the_status_parts_of_others_are_left_to_them() -> None:
