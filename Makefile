@@ -16,7 +16,7 @@ ARGS ?=
 # Words for `make cluster-binaries`, which other targets run on their way: `make cluster-binaries CLUSTER=--help`.
 CLUSTER ?=
 
-.PHONY: help setup demo up test lint format bench fuzz conformance faults proto lock clean mixed test-cluster test-cluster-full cluster-up cluster-binaries
+.PHONY: help setup demo up test lint format bench fuzz conformance faults proto lock clean scale mixed test-cluster test-cluster-full cluster-up cluster-binaries
 
 help: ## this page
 	@echo "Costward: LLM cost control that lives in the service mesh. First 'make demo', then 'make test'."
@@ -75,6 +75,9 @@ conformance: setup ## shows each fact of ext_proc on the real Envoy, and writes 
 
 faults: setup ## injects every fault of docs/reliability.md, and writes its tables anew
 	@$(BIN)/python tools/faults.py $(ARGS)
+
+scale: setup ## the operator's time, processor and memory at 100 to 10,000 policies; writes docs/scale.md
+	@$(BIN)/python -m tools.scale $(ARGS)
 
 mixed: setup ## 10,000 exchanges with and without Costward compared byte by byte, also under kills and restarts
 	@$(BIN)/python -m tools.mixed $(ARGS)
