@@ -15,7 +15,7 @@ from costward_contract.snapshot import Snapshot
 
 from costward_operator.core.delivery import DataPlane, Delivery, Published
 from costward_operator.core.known import Known
-from costward_operator.core.reconcile import Compiled, compile_seen, status_changes
+from costward_operator.core.reconcile import Compiled, Statuses, compile_seen
 from costward_operator.core.status import StatusChange
 from costward_operator.core.store import Dirty
 from costward_operator.delivery.scopes import scoped
@@ -61,6 +61,7 @@ class Rounds:
     """Hash of what data planes get now."""
     _compiled: Compiled | None = None
     _memory: Memory = field(default_factory=Memory)
+    _statuses: Statuses = field(default_factory=Statuses)
     _history: Published = field(default_factory=Published)
     _looked: object = None
     _scopes: frozenset[tuple[str, str]] = frozenset()
@@ -117,7 +118,9 @@ class Rounds:
         self._dirty = Dirty.NO
         delivery, _ = looked
         self._remember_scopes(compiled, delivery.data_planes)
-        changes = await asyncio.to_thread(status_changes, objects, compiled, delivery, self._history, self.now())
+        changes = await asyncio.to_thread(
+            self._statuses.changes, objects, compiled, delivery, self._history, self.now()
+        )
         self._looked = looked
         self.told.want(changes)
 

@@ -65,6 +65,30 @@ def status_changes(
     return tuple(change for change in changes if change is not None)
 
 
+@dataclass(slots=True)
+class Statuses:
+    """`status_changes` from one round to the next, where most objects are as they were: while nothing else changed
+    either, only the others are looked at. Ten thousand statuses are written in as many rounds as one waits for."""
+
+    _compiled: Compiled | None = None
+    _delivery: Delivery | None = None
+    _told: dict[str, tuple[Seen, StatusChange | None]] = field(default_factory=dict)
+
+    def changes(
+        self, objects: Sequence[Seen], compiled: Compiled, delivery: Delivery, published: Published, now: str
+    ) -> tuple[StatusChange, ...]:
+        """The same as `status_changes`; a change that was told before keeps its moment. `published` holds what was
+        compiled, and what the delivery's data planes have: it says the same as long as those two are the same."""
+        if self._compiled is not compiled or self._delivery != delivery:
+            self._compiled, self._delivery, self._told = compiled, delivery, {}
+        # Objects are frozen, and replaced when they change.
+        others = [seen for seen in objects if self._told.get(seen.uid, (None, None))[0] is not seen]
+        fresh = {change.seen.uid: change for change in status_changes(others, compiled, delivery, published, now)}
+        anew = {seen.uid: (seen, fresh.get(seen.uid)) for seen in others}
+        self._told = {seen.uid: anew.get(seen.uid) or self._told[seen.uid] for seen in objects}
+        return tuple(change for _, change in self._told.values() if change is not None)
+
+
 def _judgement(seen: Seen, verdict: Verdict | None, held: Contents, troubles: Mapping[s.Target, str]) -> Judgement:
     if seen.policy is None:
         return Judgement("Invalid", "; ".join(seen.problems) or f"is no {seen.kind}")
