@@ -151,8 +151,11 @@ def _smaller(target: Target, data: bytes) -> Found:
     return wrong(target, data) or Found(data, "it failed once and not again: the reader is not pure")
 
 
-def grow(target: Target, until: float, chosen: int = 0) -> tuple[int, Found | None]:
-    """The same for inputs whose time grows faster than they do: parts of seeds with something repeated in them."""
+def grow(
+    target: Target, until: float, chosen: int = 0, clock: Callable[[], float] = time.process_time
+) -> tuple[int, Found | None]:
+    """The same for inputs whose time grows faster than they do: parts of seeds with something repeated in them. Time is
+    CPU seconds of this process, as the machine is shared."""
     rng = random.Random(chosen)
     tried = 0
     while time.monotonic() < until:
@@ -162,7 +165,7 @@ def grow(target: Target, until: float, chosen: int = 0) -> tuple[int, Found | No
         filled = _Filled(seeded[:at], _unit(rng, seeded), seeded[at:])
         if wrong(target, filled(_FROM_BYTES)) is not None:
             return tried, _smaller(target, filled(_FROM_BYTES))
-        slow = _slow(target.check, filled, until)
+        slow = _slow(_Timed(target.check, clock), filled, until)
         if slow is not None:
             return tried, slow
     return tried, None
@@ -185,32 +188,37 @@ def _unit(rng: random.Random, seeded: bytes) -> bytes:
     return seeded[start : start + rng.randint(1, _UNIT_BYTES)]
 
 
-def _slow(check: Callable[[bytes], None], made: Callable[[int], bytes], until: float) -> Found | None:
+@dataclass(frozen=True)
+class _Timed:
+    check: Callable[[bytes], None]
+    clock: Callable[[], float]
+
+    def __call__(self, data: bytes, runs: int) -> float:
+        """The shortest of several runs."""
+        took = []
+        gc.disable()
+        try:
+            for _ in range(runs):
+                begun = self.clock()
+                self.check(data)
+                took.append(self.clock() - begun)
+        finally:
+            gc.enable()
+        return min(took)
+
+
+def _slow(seconds: _Timed, made: Callable[[int], bytes], until: float) -> Found | None:
     """`made` gives inputs that are read without failing."""
     size = _FROM_BYTES
-    before = _seconds(check, made(size), 1)
+    before = seconds(made(size), 1)
     while size < _TO_BYTES and time.monotonic() < until:
         size *= 2
         data = made(size)
-        took = _seconds(check, data, 1)
+        took = seconds(data, 1)
         if took > _TELLING_S and took > _MOST_TIMES * before:
             # Once more with care, before anything is said.
-            before, took = _seconds(check, made(size // 2), _RUNS), _seconds(check, data, _RUNS)
+            before, took = seconds(made(size // 2), _RUNS), seconds(data, _RUNS)
             if took > _TELLING_S and took > _MOST_TIMES * before:
                 return Found(data, f"{size // 2} bytes take {before:.3f} s and {size} bytes {took:.3f} s\n")
         before = took
     return None
-
-
-def _seconds(check: Callable[[bytes], None], data: bytes, runs: int) -> float:
-    """The shortest of several runs."""
-    took = []
-    gc.disable()
-    try:
-        for _ in range(runs):
-            begun = time.process_time()
-            check(data)
-            took.append(time.process_time() - begun)
-    finally:
-        gc.enable()
-    return min(took)

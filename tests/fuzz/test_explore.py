@@ -36,11 +36,25 @@ def test_a_reader_that_fails_is_found_and_its_input_made_small() -> None:
 
 
 def test_a_reader_whose_time_grows_too_fast_is_found() -> None:
+    spent = 0.0
+
     def quadratic(data: bytes) -> None:
-        for at in range(0, len(data), 16):
-            data[at:].count(b"x")
+        nonlocal spent
+        spent += len(data) ** 2 * 1e-9
 
     slow = Target("slow", quadratic, st.binary(), (b"seed",))
-    _, found = grow(slow, time.monotonic() + 20)
+    _, found = grow(slow, time.monotonic() + 20, clock=lambda: spent)
     assert found is not None
     assert "bytes take" in found.story
+
+
+def test_a_reader_whose_time_grows_as_its_input_does_is_left_alone() -> None:
+    spent = 0.0
+
+    def linear(data: bytes) -> None:
+        nonlocal spent
+        spent += len(data) * 1e-5
+
+    tried, found = grow(Target("linear", linear, st.binary(), (b"seed",)), time.monotonic() + 0.2, clock=lambda: spent)
+    assert found is None
+    assert tried > 1
