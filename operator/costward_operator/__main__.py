@@ -34,6 +34,9 @@ environment (all have defaults in a pod):
   COSTWARD_RESYNC_SECONDS        between full lists                 300
   COSTWARD_SETTLE_SECONDS        that data planes have to come back 30
   COSTWARD_SAVE_SECONDS          between two stored snapshots       5
+  COSTWARD_CANARY_PERCENT        of data planes that get new       0: all at once
+                                 policies first
+  COSTWARD_CANARY_SECONDS        before the others get them        300
   COSTWARD_DELIVERY_LISTEN       for data planes: gRPC over TLS     0.0.0.0:8443; off: the stored copy alone
   COSTWARD_DELIVERY_CERTIFICATE  PEM, read again when it changes    /etc/costward/delivery/tls.crt
   COSTWARD_DELIVERY_KEY          PEM, read again when it changes    /etc/costward/delivery/tls.key

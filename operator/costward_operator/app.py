@@ -24,13 +24,15 @@ from costward_operator.adapters.unconnected import Unconnected
 from costward_operator.adapters.watch import watch
 from costward_operator.admin import Admin, Vitals
 from costward_operator.core.known import Known
+from costward_operator.core.rollout import Pin
 from costward_operator.delivery.start import delivering
 from costward_operator.errors import KubeError
 from costward_operator.metrics import Metrics
 from costward_operator.ports import Proofs, Publisher
+from costward_operator.rollout import Rollout
 from costward_operator.rounds import Rounds, Told
 from costward_operator.settings import Settings
-from costward_operator.upkeep import Saver, keep_listed, keep_probing
+from costward_operator.upkeep import Saver, keep_listed, keep_pinned, keep_probing
 
 log = logging.getLogger(__name__)
 
@@ -121,15 +123,21 @@ async def _lead(parts: _Parts) -> None:
     snapshots = SnapshotStore(parts.kube, parts.settings.namespace, lambda: parts.leader.leads)
     saver = Saver(snapshots, parts.settings.save_s, parts.now, parts.metrics.failed)
     rounds, writer = _working(parts, saver)
+    rollout = rounds.rollout
     parts.changed.append(rounds.look)
-    rounds.published = await _last_good(parts, snapshots)
+    rollout.published = await _last_good(parts, snapshots)
 
     def heard() -> None:
         parts.vitals.hear()
         rounds.poke()
 
+    def pinned(pin: Pin) -> None:
+        rollout.pin = pin
+        rounds.poke()
+
     async with asyncio.TaskGroup() as group:
         tasks = [
+            group.create_task(keep_pinned(snapshots, pinned, parts.metrics.failed)),
             group.create_task(parts.leader.keep()),
             group.create_task(rounds.run()),
             group.create_task(writer.run()),
@@ -167,18 +175,26 @@ def _working(parts: _Parts, saver: Saver) -> tuple[Rounds, StatusWriter]:
         again=lambda: rounds.poke(),
         clock=world.clock,
     )
+    rollout = Rollout(
+        publisher=parts.publisher,
+        may_publish=lambda: parts.leader.leads,
+        save=saver.save,
+        gone_out=metrics.published,
+        clock=world.clock,
+        canary=settings.canary,
+    )
     rounds = Rounds(
         known=parts.known,
-        publisher=parts.publisher,
+        rollout=rollout,
         proofs=world.proofs,
-        told=Told(writer.want, saver.save, metrics.compiled, metrics.published, metrics.failed, turned),
-        may_publish=lambda: parts.leader.leads,
+        told=Told(writer.want, metrics.compiled, metrics.failed, turned),
         debounce_s=settings.debounce_s,
         clock=world.clock,
         now=parts.now,
         settled_at=world.clock() + settings.settle_s,
     )
     metrics.watch("status_waiting", "Statuses that wait to be written", lambda: writer.waiting)
+    metrics.watch("held_back", "1 where not all data planes get the newest", lambda: float(bool(rollout.held_back)))
     metrics.watch("policies", "Policies that are known", lambda: len(parts.known.objects()))
     return rounds, writer
 

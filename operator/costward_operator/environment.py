@@ -61,6 +61,12 @@ def seconds(text: str) -> float:
     return number
 
 
+def percent(text: str) -> int:
+    if not text.isdigit() or int(text) > 99:
+        raise ValueError("must be a whole number from 0 to 99")
+    return int(text)
+
+
 def address_or_off(text: str) -> tuple[str, int] | None:
     return None if text == "off" else address(text)
 

@@ -8,12 +8,19 @@ from typing import Protocol
 from costward_contract.snapshot import Snapshot
 
 from costward_operator.core.delivery import DataPlane, Proof
+from costward_operator.core.rollout import Trying
 
 
 class Publisher(Protocol):
-    async def publish(self, snapshot: Snapshot) -> None:
-        """Make this the snapshot that data planes get from now on. Returns once it is on its way, not once it is
-        acknowledged; a snapshot that it has already changes nothing."""
+    async def publish(self, snapshot: Snapshot, percent: int = 100) -> None:
+        """Make this the snapshot that so many per cent of the data planes get from now on; the others keep getting the
+        last one that was for all. Returns once it is on its way, not once it is acknowledged; a snapshot that it has
+        already changes nothing."""
+        ...
+
+    @property
+    def first(self) -> tuple[Trying, ...]:
+        """The connected data planes that a snapshot for a part of them went to; none once one was for all."""
         ...
 
     @property

@@ -11,15 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from costward_contract.memory import Memory
-from costward_contract.snapshot import Snapshot
 
-from costward_operator.core.delivery import DataPlane, Delivery, Published
+from costward_operator.core.delivery import DataPlane, Delivery
 from costward_operator.core.known import Known
 from costward_operator.core.reconcile import Compiled, Statuses, compile_seen
 from costward_operator.core.status import StatusChange
 from costward_operator.core.store import Dirty
 from costward_operator.delivery.scopes import scoped
-from costward_operator.ports import Proofs, Publisher
+from costward_operator.ports import Proofs
+from costward_operator.rollout import Rollout
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +35,8 @@ class Told:
 
     want: Callable[[tuple[StatusChange, ...]], None]
     """All statuses that are not true."""
-    save: Callable[[Snapshot], None]
     compiled: Callable[[float], None]
     """Seconds."""
-    published: Callable[[], None]
     failed: Callable[[str], None]
     turned: Callable[[], None]
 
@@ -46,10 +44,9 @@ class Told:
 @dataclass(slots=True)
 class Rounds:
     known: Known
-    publisher: Publisher
+    rollout: Rollout
     proofs: Proofs
     told: Told
-    may_publish: Callable[[], bool]
     debounce_s: float
     clock: Callable[[], float]
     """Monotonic seconds."""
@@ -57,12 +54,9 @@ class Rounds:
     """RFC 3339."""
     settled_at: float
     """By `clock`: from when on the absence of a data plane is believed."""
-    published: str = ""
-    """Hash of what data planes get now."""
     _compiled: Compiled | None = None
     _memory: Memory = field(default_factory=Memory)
     _statuses: Statuses = field(default_factory=Statuses)
-    _history: Published = field(default_factory=Published)
     _looked: object = None
     _scopes: frozenset[tuple[str, str]] = frozenset()
     _due: asyncio.Event = field(default_factory=asyncio.Event)
@@ -105,52 +99,44 @@ class Rounds:
         if not self.known.complete:
             return
         self._dirty |= self.known.take_dirty()
-        looked = self._look()
-        if not self._dirty and looked == self._looked:
-            return
         objects = self.known.objects()
         if Dirty.SPEC in self._dirty or self._compiled is None:
             begun = self.clock()
             self._compiled = await asyncio.to_thread(compile_seen, objects, memory=self._memory)
             self.told.compiled(self.clock() - begun)
         compiled = self._compiled
-        await self._publish(compiled)
+        await self.rollout.step(compiled)
+        looked = self._look()
+        if not self._dirty and looked == self._looked:
+            return
         self._dirty = Dirty.NO
         delivery, _ = looked
         self._remember_scopes(compiled, delivery.data_planes)
         changes = await asyncio.to_thread(
-            self._statuses.changes, objects, compiled, delivery, self._history, self.now()
+            self._statuses.changes, objects, compiled, delivery, self.rollout.history, self.now()
         )
         self._looked = looked
         self.told.want(changes)
 
     def _look(self) -> tuple[Delivery, str]:
-        delivery = Delivery(self.publisher.acks, dict(self.proofs.proofs), self.clock() >= self.settled_at)
-        return delivery, self.published
-
-    async def _publish(self, compiled: Compiled) -> None:
-        snapshot = compiled.snapshot
-        # Also of what is published already: after a restart the stored one is, and its contents are not known yet.
-        self._history.remember(snapshot.hash, compiled.contents)
-        if snapshot.hash == self.published:
-            return
-        # A leader that was stopped for a minute may have lost without knowing: asked as late as can be.
-        if not self.may_publish():
-            return
-        await self.publisher.publish(snapshot)
-        self.published = snapshot.hash
-        self.told.published()
-        self.told.save(snapshot)
-        log.info("published %s: %d policies", snapshot.hash[:19], len(snapshot.policies))
+        rollout = self.rollout
+        settled = self.clock() >= self.settled_at
+        delivery = Delivery(rollout.publisher.acks, dict(self.proofs.proofs), settled, rollout.held_back)
+        return delivery, rollout.published
 
     def _remember_scopes(self, compiled: Compiled, planes: tuple[DataPlane, ...]) -> None:
         """A sidecar's snapshot has a hash of its own."""
+        wanted = self.rollout.wanted(compiled)
+        if wanted is None:
+            return
+        snapshot, contents = wanted
         names = {plane.namespace for plane in planes if plane.namespace}
-        wanted = frozenset((name, compiled.snapshot.hash) for name in names)
-        for name, _ in wanted - self._scopes:
-            part = scoped(compiled.snapshot, name)
+        scopes = frozenset((name, snapshot.hash) for name in names)
+        platform = {ref: digest for ref, digest in compiled.platform.items() if contents.get(ref) == digest}
+        for name, _ in scopes - self._scopes:
+            part = scoped(snapshot, name)
             refs = {policy.ref for policy in (*part.policies, *(to.policy for to in part.destinations))}
-            held = {ref: compiled.contents[ref] for ref in refs}
-            self._history.remember(part.hash, {**held, **compiled.platform}, scope=name)
-        self._scopes = wanted
-        self._history.keep_scopes(names)
+            held = {ref: contents[ref] for ref in refs}
+            self.rollout.history.remember(part.hash, {**held, **platform}, scope=name)
+        self._scopes = scopes
+        self.rollout.history.keep_scopes(names)

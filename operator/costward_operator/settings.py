@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from costward_operator import environment as env
+from costward_operator.core.rollout import AT_ONCE, Canary
 from costward_operator.delivery.planes import Account
 from costward_operator.environment import Reader
 from costward_operator.errors import SettingsError
@@ -90,6 +91,8 @@ class Settings:
     resync_s: float = RESYNC_S
     settle_s: float = SETTLE_S
     save_s: float = SAVE_S
+    canary: Canary = AT_ONCE
+    """Which share of the data planes gets a new snapshot first, and for how long; by default all get it at once."""
     delivery: DeliverySettings | None = None
     """None: data planes have only the stored copy. In a pod it is on unless it is set to `off`."""
 
@@ -113,6 +116,10 @@ class Settings:
             resync_s=read.value("COSTWARD_RESYNC_SECONDS", env.seconds, RESYNC_S),
             settle_s=read.value("COSTWARD_SETTLE_SECONDS", env.seconds, SETTLE_S),
             save_s=read.value("COSTWARD_SAVE_SECONDS", env.seconds, SAVE_S),
+            canary=Canary(
+                read.value("COSTWARD_CANARY_PERCENT", env.percent, 0),
+                read.value("COSTWARD_CANARY_SECONDS", env.seconds, AT_ONCE.soak_s),
+            ),
             delivery=_delivery(read, environ, namespace),
         )
         if not made.server and not environ.get("COSTWARD_KUBE_SERVER"):

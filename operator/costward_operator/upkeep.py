@@ -15,6 +15,7 @@ from costward_operator.adapters.snapshot_store import SnapshotStore
 from costward_operator.adapters.watch import resync
 from costward_operator.core.chunks import TornError
 from costward_operator.core.known import Known
+from costward_operator.core.rollout import Pin
 from costward_operator.errors import KubeError, WatchLostError
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ CATCH_UP_S = 3.0
 """After a LIST the watch is waited for so long: what it has not told by then, it has lost."""
 PROBE_S = 60.0
 """Between two signs of life, where the watch has nothing to tell."""
+PIN_S = 5.0
+"""Between two looks at the one ConfigMap where people pin a snapshot: they are in trouble then, and wait for it."""
 AGAIN_S = 5.0
 """After a LIST or a write that failed in all its tries."""
 _DRIFTS = 2
@@ -73,6 +76,23 @@ async def keep_probing(kube: Kube, heard: Callable[[], None], failed: Callable[[
             log.warning("the API server does not answer: %s", error)
             failed("probe")
         await asyncio.sleep(PROBE_S)
+
+
+async def keep_pinned(snapshots: SnapshotStore, told: Callable[[Pin], None], failed: Callable[[str], None]) -> None:
+    """For ever: tells whether people went back to an older snapshot, at once and whenever that changes."""
+    known: Pin | None = None
+    while True:
+        try:
+            found = await snapshots.pin(known)
+        except KubeError as error:
+            log.warning("whether an older snapshot is asked for could not be read: %s", error)
+            failed("pin")
+        else:
+            if found is not known and found != known:
+                log.info("the rollout is %s", f"pinned to {found.asked}" if found.asked else "not pinned")
+                told(found)
+            known = found
+        await asyncio.sleep(PIN_S)
 
 
 @dataclass(slots=True)

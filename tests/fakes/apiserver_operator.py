@@ -15,6 +15,7 @@ import aiohttp
 from costward_contract.snapshot import Snapshot
 from costward_operator.app import World, run
 from costward_operator.core.delivery import DataPlane, Proof
+from costward_operator.core.rollout import Trying
 from costward_operator.settings import Settings
 
 from tests.fakes.apiserver import ApiServer
@@ -29,11 +30,18 @@ class Planes:
 
     names: tuple[str, ...] = ("one", "two")
     published: list[Snapshot] = field(default_factory=list)
+    percents: list[int] = field(default_factory=list)
+    """Of the data planes that each was for."""
     on_publish: Callable[[], None] = lambda: None
 
-    async def publish(self, snapshot: Snapshot) -> None:
+    async def publish(self, snapshot: Snapshot, percent: int = 100) -> None:
         self.published.append(snapshot)
+        self.percents.append(percent)
         self.on_publish()
+
+    @property
+    def first(self) -> tuple[Trying, ...]:
+        return ("took",) if self.percents[-1:] != [100] else ()
 
     @property
     def acks(self) -> tuple[DataPlane, ...]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from costward_contract.snapshot import Snapshot
 
 from costward_operator.adapters.kube import CONFIG_MAPS, Kube
 from costward_operator.core.chunks import Entry, Index, TornError, digest, pack, read_index, unpack
+from costward_operator.core.rollout import PIN, Pin, named
 from costward_operator.errors import LeaseLostError, NotFoundError
 
 log = logging.getLogger(__name__)
@@ -65,14 +66,25 @@ class SnapshotStore:
 
     async def index(self) -> Index:
         """What there is, newest first."""
+        return _index(await self._index_map())
+
+    async def pin(self, before: Pin | None = None) -> Pin:
+        """What people went back to, without its snapshot where that is not kept. `before`: the last answer, so that
+        the same is not loaded again."""
+        body = await self._index_map()
+        asked = str(((body.get("metadata") or {}).get("annotations") or {}).get(PIN, "")).strip()
+        if not asked:
+            return Pin()
+        if before is not None and before.asked == asked and before.snapshot is not None:
+            return before
+        hash = named(asked, [entry.hash for entry in _index(body).entries])
+        return Pin(asked, await self.load(hash) if hash is not None else None)
+
+    async def _index_map(self) -> dict[str, Any]:
         try:
-            body = await self._kube.get(CONFIG_MAPS, self._namespace, INDEX)
-            return read_index(str((body.get("data") or {}).get(_KEY, "")))
+            return await self._kube.get(CONFIG_MAPS, self._namespace, INDEX)
         except NotFoundError:
-            return Index()
-        except TornError as error:
-            log.warning("%s", error)
-            return Index()
+            return {}
 
     async def _load(self, entry: Entry) -> Snapshot | None:
         try:
@@ -102,6 +114,14 @@ class SnapshotStore:
             "labels": {"app.kubernetes.io/name": "costward", "app.kubernetes.io/component": "snapshot"},
         }
         await self._kube.apply(CONFIG_MAPS, self._namespace, name, {"metadata": metadata, **content})
+
+
+def _index(body: Mapping[str, Any]) -> Index:
+    try:
+        return read_index(str((body.get("data") or {}).get(_KEY, ""))) if body else Index()
+    except TornError as error:
+        log.warning("%s", error)
+        return Index()
 
 
 def _name(slot: int, number: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from costward_contract.snapshot import Snapshot
 
 from costward_operator.core.delivery import DataPlane, Proof
+from costward_operator.core.rollout import Trying
 
 
 class Unconnected:
@@ -18,5 +19,9 @@ class Unconnected:
     def proofs(self) -> Mapping[str, Proof]:
         return {}
 
-    async def publish(self, snapshot: Snapshot) -> None:
+    @property
+    def first(self) -> tuple[Trying, ...]:
+        return ()
+
+    async def publish(self, snapshot: Snapshot, percent: int = 100) -> None:
         """Data planes read the stored copy."""

@@ -65,6 +65,8 @@ class Delivery:
     """By `namespace/name`; what is not in it is unproven."""
     settled: bool = True
     """False for a moment after the start, while data planes come back: what their absence would say is not believed."""
+    held_back: str = ""
+    """Why not every data plane is given what the policies say; empty: they are."""
 
 
 def contents(snapshot: Snapshot) -> Contents:
@@ -97,6 +99,10 @@ class Published:
         known[hash] = held
         while len(known) > HISTORY:
             del known[next(iter(known))]
+
+    def of(self, hash: str) -> Contents | None:
+        """What the shared data planes' snapshot of this hash holds; None where that is not known."""
+        return self._known.get("", {}).get(hash)
 
     def keep_scopes(self, scopes: Set[str]) -> None:
         """Forget what nobody gets any more."""

@@ -145,6 +145,8 @@ def _programmed(
     refusing = min((plane for plane in behind if plane.rejected), key=lambda plane: plane.name, default=None)
     if refusing is not None and refusing.rejected is not None:
         return said("False", Reason.REJECTED, f"{refusing.name} keeps its last good one: {refusing.rejected.message}")
+    if behind and delivery.held_back:
+        return said("False", Reason.HELD_BACK, delivery.held_back)
     if behind or not serving:
         message = f"waiting for data planes to acknowledge generation {seen.generation}"
         return said("False", Reason.PENDING, message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from costward_contract.snapshot import Snapshot
 
 from costward_operator.core.delivery import DataPlane, Rejection
+from costward_operator.core.rollout import Trying
 from costward_operator.delivery.planes import Plane
 from costward_operator.delivery.service import Delivery
 
@@ -13,8 +14,18 @@ class Connected:
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
 
-    async def publish(self, snapshot: Snapshot) -> None:
-        await self._delivery.publish(snapshot)
+    async def publish(self, snapshot: Snapshot, percent: int = 100) -> None:
+        await self._delivery.publish(snapshot, percent)
+
+    @property
+    def first(self) -> tuple[Trying, ...]:
+        return tuple(self._trying(plane) for plane in self._delivery.first)
+
+    def _trying(self, plane: Plane) -> Trying:
+        wanted = self._delivery.wanted(plane)
+        if plane.refused is not None and plane.refused == wanted and not plane.needs_whole:
+            return "refused"
+        return "took" if plane.holds == wanted else "asked"
 
     @property
     def acks(self) -> tuple[DataPlane, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,6 +20,10 @@ class Account:
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+
+Key = tuple[Account, str]
+"""An account and the node that it named itself by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,11 @@ class Plane:
     seen_at: float = 0.0
     """Unix seconds of its last word."""
 
+    @property
+    def key(self) -> Key:
+        """What names it among the connected ones."""
+        return self.account, self.node
+
     def form_of(self, wanted: str) -> Form | None:
         """How to send the snapshot `wanted`; None: there is nothing to send now. One update at a time, so that a slow
         data plane gets the newest of a burst, not all of them."""
@@ -70,3 +81,11 @@ class Plane:
 
     def pulsed(self, serving: bool, at: float) -> Plane:
         return replace(self, serving=serving, seen_at=at)
+
+
+def chosen(present: Set[Key], before: Set[Key], percent: int) -> frozenset[Key]:
+    """Who of the connected data planes gets something first: at least one, and those that were chosen stay."""
+    count = max(1, len(present) * percent // 100)
+    # In an order that a restart does not change, and that no name is always first in.
+    ordered = sorted(present, key=lambda key: hashlib.sha256(f"{key[0]}/{key[1]}".encode()).digest())
+    return frozenset(sorted(ordered, key=lambda key: key not in before)[:count])

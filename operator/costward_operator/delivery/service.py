@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Set
 from typing import Any, NoReturn
 
 import grpc
-from costward_contract.codec import encode
-from costward_contract.delta import LEADER, Parts, difference, parts_of
+from costward_contract.delta import LEADER
 from costward_contract.snapshot import Snapshot
 from costward_contract.v1 import delivery_pb2 as wire
 from costward_contract.v1.delivery_pb2_grpc import DeliveryServicer
 
-from costward_operator.delivery.planes import Account, Form, Plane
-from costward_operator.delivery.scopes import scope_of, scoped
+from costward_operator.delivery.lines import Line, Stage
+from costward_operator.delivery.planes import Account, Form, Key, Plane, chosen
+from costward_operator.delivery.scopes import scope_of
 from costward_operator.delivery.tokens import Tokens
 
 log = logging.getLogger(__name__)
@@ -25,42 +24,7 @@ log = logging.getLogger(__name__)
 HELLO_S = 10.0
 """How long a new stream may take to say who it is; strangers must not hold streams open."""
 
-REMEMBERED = 8
-"""Snapshots of a scope to which deltas can begin: a data plane that is further behind gets the whole."""
-
 _BEARER = "Bearer "
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """The snapshots of one scope, newest last. Never changed, since threads read it: the next one is made of it."""
-
-    sealed: bytes = b""
-    newest: str = ""
-    parts: Mapping[str, Parts] = field(default_factory=dict)
-
-    def then(self, snapshot: Snapshot) -> _Line:
-        """Takes some milliseconds for a thousand policies."""
-        if snapshot.hash == self.newest:
-            return self
-        sealed = encode(snapshot)
-        earlier = [(hash, parts) for hash, parts in self.parts.items() if hash != snapshot.hash]
-        kept = earlier[1 - REMEMBERED :]
-        return _Line(sealed, snapshot.hash, {**dict(kept), snapshot.hash: parts_of(sealed)})
-
-    def update(self, form: Form, holds: str) -> wire.Update:
-        if form == "same":
-            return wire.Update(hash=self.newest)
-        old = self.parts.get(holds)
-        if form == "delta" and old is not None:
-            delta = difference(old, self.parts[self.newest])
-            if delta.ByteSize() < len(self.sealed):
-                return wire.Update(hash=self.newest, delta=delta)
-        return wire.Update(hash=self.newest, whole=self.sealed)
-
-
-def _next_lines(lines: Mapping[str | None, _Line], snapshot: Snapshot) -> dict[str | None, _Line]:
-    return {scope: line.then(scoped(snapshot, scope)) for scope, line in lines.items()}
 
 
 async def _refuse(context: Any, code: grpc.StatusCode, words: str) -> NoReturn:
@@ -84,9 +48,11 @@ class Delivery(DeliveryServicer):
         self._clock = clock
         self._leader = leader
         self._on_change = on_change
-        self._snapshot: Snapshot | None = None
-        self._lines: dict[str | None, _Line] = {}
-        self._planes: dict[tuple[Account, str], Plane] = {}
+        self._stable = Stage()
+        self._trial: Stage | None = None
+        self._percent = 100
+        self._chosen: frozenset[Key] = frozenset()
+        self._planes: dict[Key, Plane] = {}
         self._changed = asyncio.Condition()
 
     @property
@@ -94,25 +60,43 @@ class Delivery(DeliveryServicer):
         """Those that are connected."""
         return self._planes.values()
 
-    async def publish(self, snapshot: Snapshot) -> None:
-        """Make this what all connected data planes get, each its part; does not wait for them."""
+    async def publish(self, snapshot: Snapshot, percent: int = 100) -> None:
+        """Make this what so many per cent of the connected data planes get, each its part; does not wait for them. The
+        others keep getting what was last published for all."""
         scopes = {plane.scope for plane in self._planes.values()}
-        earlier = {scope: self._lines.get(scope, _Line()) for scope in scopes}
         # Some megabytes to serialise: not on the event loop, which answers probes and keeps the lease.
-        lines = await asyncio.to_thread(_next_lines, earlier, snapshot)
-        self._snapshot, self._lines = snapshot, lines
+        stage = await asyncio.to_thread(self._stable.then, snapshot, scopes)
+        self._percent = percent
+        if percent < 100:
+            self._trial = stage
+        else:
+            self._stable, self._trial = stage, None
+        self._choose()
         await self._wake()
 
-    def meet(self, plane: Plane) -> tuple[Account, str]:
+    @property
+    def first(self) -> tuple[Plane, ...]:
+        """The connected data planes that a snapshot for a part of them goes to."""
+        return tuple(self._planes[key] for key in self._chosen if key in self._planes)
+
+    def _choose(self) -> None:
+        present = set(self._planes)
+        self._chosen = chosen(present, self._chosen, self._percent) if self._trial else frozenset()
+
+    def _stage(self, key: Key) -> Stage:
+        return self._trial if self._trial is not None and key in self._chosen else self._stable
+
+    def meet(self, plane: Plane) -> Key:
         """Count it among the connected ones; what names it."""
-        key = (plane.account, plane.node)
+        key = plane.key
         self._planes[key] = plane
+        self._choose()
         self._on_change()
         return key
 
     def wanted(self, plane: Plane) -> str | None:
         """Hash of what this data plane should hold; None before the first publication."""
-        line = self._lines.get(plane.scope)
+        line = self._stage(plane.key).lines.get(plane.scope)
         return line.newest if line else None
 
     async def Follow(self, _messages: object, context: grpc.aio.ServicerContext[wire.Told, wire.Update]) -> None:
@@ -128,6 +112,7 @@ class Delivery(DeliveryServicer):
             with contextlib.suppress(asyncio.CancelledError):
                 await listening
             self._planes.pop(key, None)
+            self._choose()
             self._on_change()
             log.info("data plane %s of %s left", plane.node, plane.account)
 
@@ -161,7 +146,7 @@ class Delivery(DeliveryServicer):
             await _refuse(context, grpc.StatusCode.UNAUTHENTICATED, f"the token is not good: {mend}")
         return account
 
-    async def _serve(self, key: tuple[Account, str], context: Any, listening: asyncio.Task[None]) -> None:
+    async def _serve(self, key: Key, context: Any, listening: asyncio.Task[None]) -> None:
         """Send what is wanted whenever that changes, until the data plane leaves."""
         while not listening.done():
             form, line = await self._due(key)
@@ -176,19 +161,23 @@ class Delivery(DeliveryServicer):
                 if (await self._due(key))[0] is None and not listening.done():
                     await self._changed.wait()
 
-    async def _due(self, key: tuple[Account, str]) -> tuple[Form | None, _Line | None]:
-        plane, snapshot = self._planes[key], self._snapshot
-        if snapshot is None:
+    async def _due(self, key: Key) -> tuple[Form | None, Line | None]:
+        plane, stage = self._planes[key], self._stage(key)
+        if stage.snapshot is None:
             return None, None
-        line = self._lines.get(plane.scope)
-        if line is None:
-            line = (await asyncio.to_thread(_next_lines, {plane.scope: _Line()}, snapshot))[plane.scope]
-            if self._snapshot is not snapshot:
+        if plane.scope not in stage.lines:
+            wider = await asyncio.to_thread(stage.with_scopes, {plane.scope})
+            if self._stage(key) is not stage:
                 return await self._due(key)
-            self._lines[plane.scope] = line
+            if stage is self._stable:
+                self._stable = wider
+            else:
+                self._trial = wider
+            stage = wider
+        line = stage.lines[plane.scope]
         return plane.form_of(line.newest), line
 
-    async def _listen(self, key: tuple[Account, str], context: Any) -> None:
+    async def _listen(self, key: Key, context: Any) -> None:
         try:
             while (told := await context.read()) is not grpc.aio.EOF:
                 self._planes[key] = self._heard(self._planes[key], told)
