@@ -217,8 +217,21 @@ def _slow(seconds: _Timed, made: Callable[[int], bytes], until: float) -> Found 
         took = seconds(data, 1)
         if took > _TELLING_S and took > _MOST_TIMES * before:
             # Once more with care, before anything is said.
-            before, took = seconds(made(size // 2), _RUNS), seconds(data, _RUNS)
-            if took > _TELLING_S and took > _MOST_TIMES * before:
-                return Found(data, f"{size // 2} bytes take {before:.3f} s and {size} bytes {took:.3f} s\n")
+            found = _grows(seconds, made, size)
+            if found is not None:
+                return found
         before = took
+    return None
+
+
+def _grows(seconds: _Timed, made: Callable[[int], bytes], size: int) -> Found | None:
+    """Over two doublings, in turns: a neighbour of this processor slows all three down, or none in its shortest run."""
+    sizes = (size // 4, size // 2, size)
+    runs = [[seconds(made(each), 1) for each in sizes] for _ in range(_RUNS)]
+    least, half, most = (min(took) for took in zip(*runs, strict=True))
+    if most > _TELLING_S and most > _MOST_TIMES * half and most > _MOST_TIMES**2 * least:
+        words = ", ".join(
+            f"{each} bytes take {took:.3f} s" for each, took in zip(sizes, (least, half, most), strict=True)
+        )
+        return Found(made(size), f"{words}\n")
     return None
