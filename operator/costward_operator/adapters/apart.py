@@ -15,6 +15,8 @@ _Where = tuple[asyncio.AbstractEventLoop, "asyncio.Task[None]"]
 
 STOP_S = 15.0
 """How long what runs there may take to end once it is cancelled: kopf gives its own parts ten seconds."""
+LINGER_S = 0.25
+"""What aiohttp's documentation gives TLS connections to say good-bye: a loop that ends at once leaves them open."""
 
 
 async def apart(work: Callable[[], Awaitable[None]]) -> None:
@@ -35,7 +37,10 @@ def _run(work: Callable[[], Awaitable[None]], started: Future[_Where]) -> None:
         task = asyncio.current_task()
         assert task is not None
         started.set_result((asyncio.get_running_loop(), task))
-        await work()
+        try:
+            await work()
+        finally:
+            await asyncio.sleep(LINGER_S)
 
     with contextlib.suppress(asyncio.CancelledError):
         asyncio.run(inside())
