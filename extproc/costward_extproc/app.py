@@ -60,12 +60,13 @@ async def run(settings: Settings, catalogue: Popen[str] | None = None, compiler:
         stack.callback(telemetry.close)
         if settings.worker is not None:
             stack.callback(_leave_metrics, last_metrics(settings.socket, os.getpid()))
-        health, sums = Health(), Sums()
+        health = Health()
+        sums = Sums(time.time(), lambda: health.is_serving)
         policies = asyncio.to_thread(
             sources.snapshots_of,
             settings,
             compiler,
-            lambda: sums.pulse(health.is_serving),
+            sums,
             lambda: telemetry.degraded("policy-rejected"),
         )
         services = await _services(settings, catalogue, policies, sums, telemetry, stack)

@@ -62,10 +62,15 @@ class _Quiet(WSGIRequestHandler):
 
 class Admin:
     def __init__(
-        self, where: tuple[str, int], questions: Mapping[str, Callable[[], list[str]]], registry: CollectorRegistry
+        self,
+        where: tuple[str, int],
+        questions: Mapping[str, Callable[[], list[str]]],
+        registry: CollectorRegistry,
+        pages: Mapping[str, Callable[[], str]] | None = None,
     ) -> None:
-        """`questions`: what is wrong, by path: 200 where nothing is, else 503. Raises SettingsError where the port is
-        taken."""
+        """`questions`: what is wrong, by path: 200 where nothing is, else 503. `pages`: JSON, by its path. Raises
+        SettingsError where the port is taken."""
+        told = pages or {}
         metrics = make_wsgi_app(registry)
 
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -73,10 +78,13 @@ class Admin:
             if path == "/metrics":
                 body: Iterable[bytes] = metrics(environ, start_response)
                 return body
+            if path in told:
+                start_response("200 OK", [("Content-Type", "application/json")])
+                return [told[path]().encode()]
             plain = [("Content-Type", "text/plain")]
             if path not in questions:
                 start_response("404 Not Found", plain)
-                return [f"only {', '.join(('/metrics', *questions))} are here\n".encode()]
+                return [f"only {', '.join(('/metrics', *told, *questions))} are here\n".encode()]
             ills = questions[path]()
             start_response("503 Service Unavailable" if ills else "200 OK", plain)
             return [("; ".join(ills) or "ok").encode() + b"\n"]

@@ -7,6 +7,7 @@ have meanwhile.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -87,14 +88,12 @@ async def run(settings: Settings, world: World, stop: asyncio.Event) -> None:
         kube = Kube(await stack.enter_async_context(session(access)), access)
         leader = Leader(kube, settings.namespace, LEASE, world.me, world.clock, world.wall)
         vitals, metrics = Vitals(world.clock, world.clock()), Metrics()
-        admin = Admin(settings.admin, {"/health": vitals.ills, "/ready": vitals.ills}, metrics.registry)
-        stack.callback(admin.close)
         metrics.watch("leading", "1 where this process leads", lambda: float(leader.leads))
-        world.started(admin.port)
         parts = _Parts(settings, world, access, kube, leader, vitals, metrics, world.publisher or Unconnected())
+        pages: dict[str, Callable[[], str]] = {}
         if world.publisher is None and settings.delivery is not None:
             leader.address = settings.delivery.advertise
-            parts.publisher, port = await stack.enter_async_context(
+            connected, port = await stack.enter_async_context(
                 delivering(
                     settings.delivery,
                     kube,
@@ -103,7 +102,12 @@ async def run(settings: Settings, world: World, stop: asyncio.Event) -> None:
                     parts.tell,
                 )
             )
+            parts.publisher = connected
+            pages["/planes"] = lambda: json.dumps(connected.page(), indent=1)
             world.delivers(port)
+        admin = Admin(settings.admin, {"/health": vitals.ills, "/ready": vitals.ills}, metrics.registry, pages)
+        stack.callback(admin.close)
+        world.started(admin.port)
         async with asyncio.TaskGroup() as group:
             pulse = group.create_task(_pulse(vitals))
             working = group.create_task(_lead(parts))

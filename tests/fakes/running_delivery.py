@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
-from costward_contract.v1 import delivery_pb2 as wire
 from costward_contract.v1.delivery_pb2_grpc import add_DeliveryServicer_to_server
-from costward_extproc.adapters.stream_snapshots import StreamSnapshots
+from costward_extproc.adapters.stream_snapshots import Pulses, StreamSnapshots
+from costward_extproc.adapters.sums import Sums
 from costward_extproc.control_plane import ControlPlane
 from costward_operator.delivery.planes import Account
 from costward_operator.delivery.service import Delivery
@@ -58,8 +58,8 @@ def source(
 
 
 @asynccontextmanager
-async def following(of: ControlPlane, last_good: Path) -> AsyncIterator[StreamSnapshots]:
-    snapshots = StreamSnapshots(of, last_good, "test", lambda: wire.Pulse(serving=True))
+async def following(of: ControlPlane, last_good: Path, pulses: Pulses | None = None) -> AsyncIterator[StreamSnapshots]:
+    snapshots = StreamSnapshots(of, last_good, "test", pulses or Sums(time.time(), lambda: True))
     keeping = asyncio.create_task(snapshots.keep())
     try:
         yield snapshots

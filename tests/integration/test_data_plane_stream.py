@@ -21,12 +21,13 @@ pytestmark = pytest.mark.slow
 
 
 @contextmanager
-def data_plane(authority: Authority, folder: Path, address: str) -> Iterator[Path]:
+def data_plane(authority: Authority, folder: Path, address: str, workers: int = 1) -> Iterator[Path]:
     """Its socket, which is there once it serves."""
     of = source(authority, folder, address)
     env = {
         **os.environ,
         "COSTWARD_SOCKET": str(folder / "s.sock"),
+        "COSTWARD_WORKERS": str(workers),
         "COSTWARD_STATE_DIR": str(folder / "state"),
         "COSTWARD_CONTROL_PLANE": address,
         "COSTWARD_CONTROL_PLANE_CA": str(of.ca),
@@ -70,3 +71,13 @@ async def test_it_ends_when_told_before_it_ever_served(tmp_path: Path) -> None:
             await until(lambda: any(tmp_path.glob(".[0-9]*")), 20)
             await asyncio.sleep(0.5)
             assert not socket.exists()
+
+
+async def test_each_worker_is_a_data_plane_of_its_own(tmp_path: Path) -> None:
+    authority, service = Authority(tmp_path), delivery()
+    async with serving(service, authority) as address:
+        await service.publish(snapshot("a"))
+        with data_plane(authority, tmp_path, address, workers=2):
+            await until(lambda: len(list(service.planes)) == 2, 20)
+            assert sorted(plane.node.rpartition("/")[2] for plane in service.planes) == ["0", "1"]
+            await until(lambda: all(plane.holds for plane in service.planes))

@@ -12,7 +12,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 from costward_contract.codec import encode
@@ -31,6 +31,9 @@ PULSE_S = 5.0
 """How often the control plane hears that we live: three missed ones are a quarter of a minute, by when a person who
 looks at the status wants to know."""
 
+MORE_S = 0.1
+"""Between pulses while there is more to tell than one holds: requests go first."""
+
 FIRST_PAUSE_S = 0.2
 """Before the first new attempt: an operator that restarts is back within seconds, and twenty data planes that ask five
 times a second do it no harm."""
@@ -46,6 +49,16 @@ _OPTIONS = [
     # Ten thousand policies are some megabytes.
     ("grpc.max_receive_message_length", 256 * 1024 * 1024),
 ]
+
+
+class Pulses(Protocol):
+    def begin(self) -> None:
+        """A new call: the other side knows nothing yet."""
+        ...
+
+    def next(self) -> tuple[wire.Pulse, bool]:
+        """A pulse, and whether more waits to be told."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +77,15 @@ class StreamSnapshots:
         source: ControlPlane,
         last_good: Path,
         version: str,
-        pulse: Callable[[], wire.Pulse],
+        pulses: Pulses,
         on_rejected: Callable[[], None] = lambda: None,
     ) -> None:
         """Takes what was kept, or the cold-start copy; blocks until then. `version`: of this Costward, for the
-        control plane's eyes. `on_rejected` counts updates that could not be taken."""
+        control plane's eyes. `pulses`: what is told of this data plane every few seconds. `on_rejected` counts updates
+        that could not be taken."""
         self._source = source
         self._version = version
-        self._pulse = pulse
+        self._pulses = pulses
         self._on_rejected = on_rejected
         self._held = HeldSnapshot(last_good)
         self._good: _Good | None = None
@@ -143,9 +157,12 @@ class StreamSnapshots:
         return wire.Hello(node=self._source.node, version=self._version, reads_schema=SCHEMA_VERSION, holds=holds)
 
     async def _beat(self, call: Any) -> None:
+        self._pulses.begin()
+        is_more = False
         while True:
-            await asyncio.sleep(PULSE_S)
-            await call.write(wire.Told(pulse=self._pulse()))
+            await asyncio.sleep(MORE_S if is_more else PULSE_S)
+            pulse, is_more = self._pulses.next()
+            await call.write(wire.Told(pulse=pulse))
 
     async def _take(self, update: wire.Update) -> wire.Told:
         if self._good is not None and update.hash == self._good.parts.hash:

@@ -8,6 +8,7 @@ from costward_operator.core.delivery import DataPlane, Rejection
 from costward_operator.core.rollout import Trying
 from costward_operator.delivery.planes import Plane
 from costward_operator.delivery.service import Delivery
+from costward_operator.proof.ports import Sightings
 
 
 class Connected:
@@ -16,6 +17,14 @@ class Connected:
 
     async def publish(self, snapshot: Snapshot, percent: int = 100) -> None:
         await self._delivery.publish(snapshot, percent)
+
+    @property
+    def sightings(self) -> Sightings:
+        return self._delivery.reports
+
+    def page(self) -> dict[str, object]:
+        """What is known of each data plane and of its exchanges, as JSON."""
+        return self._delivery.reports.page(tuple(self._delivery.planes))
 
     @property
     def first(self) -> tuple[Trying, ...]:

@@ -22,8 +22,8 @@ class Account:
         return f"{self.namespace}/{self.name}"
 
 
-Key = tuple[Account, str]
-"""An account and the node that it named itself by."""
+Key = tuple[Account, str, int]
+"""An account, the node that it named itself by, and the number of its call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,9 @@ class Plane:
     version: str
     scope: str | None
     """The namespace whose policies it gets; None: all of them."""
+    call: int = 0
+    """Which of its calls, counted by the control plane: a data plane that returns may be there before its old call is
+    known to be dead."""
     holds: str = ""
     """Hash of what is in force there, as it said itself; empty: nothing."""
     asked: str | None = None
@@ -56,7 +59,7 @@ class Plane:
     @property
     def key(self) -> Key:
         """What names it among the connected ones."""
-        return self.account, self.node
+        return self.account, self.node, self.call
 
     def form_of(self, wanted: str) -> Form | None:
         """How to send the snapshot `wanted`; None: there is nothing to send now. One update at a time, so that a slow
@@ -84,8 +87,10 @@ class Plane:
 
 
 def chosen(present: Set[Key], before: Set[Key], percent: int) -> frozenset[Key]:
-    """Who of the connected data planes gets something first: at least one, and those that were chosen stay."""
+    """Who of the connected data planes gets something first: at least one. Those that were chosen stay, also by another
+    call."""
     count = max(1, len(present) * percent // 100)
     # In an order that a restart does not change, and that no name is always first in.
     ordered = sorted(present, key=lambda key: hashlib.sha256(f"{key[0]}/{key[1]}".encode()).digest())
-    return frozenset(sorted(ordered, key=lambda key: key not in before)[:count])
+    names = {key[:2] for key in before}
+    return frozenset(sorted(ordered, key=lambda key: key[:2] not in names)[:count])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import Callable, Iterable, Set
 from typing import Any, NoReturn
@@ -16,6 +17,7 @@ from costward_contract.v1.delivery_pb2_grpc import DeliveryServicer
 
 from costward_operator.delivery.lines import Line, Stage
 from costward_operator.delivery.planes import Account, Form, Key, Plane, chosen
+from costward_operator.delivery.reports import Reports
 from costward_operator.delivery.scopes import scope_of
 from costward_operator.delivery.tokens import Tokens
 
@@ -53,6 +55,8 @@ class Delivery(DeliveryServicer):
         self._percent = 100
         self._chosen: frozenset[Key] = frozenset()
         self._planes: dict[Key, Plane] = {}
+        self._calls = itertools.count(1)
+        self.reports = Reports()
         self._changed = asyncio.Condition()
 
     @property
@@ -88,11 +92,19 @@ class Delivery(DeliveryServicer):
 
     def meet(self, plane: Plane) -> Key:
         """Count it among the connected ones; what names it."""
-        key = plane.key
-        self._planes[key] = plane
+        for key in [key for key in self._planes if key[:2] == plane.key[:2]]:
+            self._leave(key)
+        self._planes[plane.key] = plane
         self._choose()
         self._on_change()
-        return key
+        return plane.key
+
+    def _leave(self, key: Key) -> None:
+        plane = self._planes.pop(key, None)
+        if plane is not None:
+            self.reports.leave(plane)
+            self._choose()
+            self._on_change()
 
     def wanted(self, plane: Plane) -> str | None:
         """Hash of what this data plane should hold; None before the first publication."""
@@ -103,6 +115,7 @@ class Delivery(DeliveryServicer):
         """The proto's name."""
         plane = await self._greet(context)
         key = self.meet(plane)
+        await self._wake()
         log.info("data plane %s of %s follows", plane.node, plane.account)
         listening = asyncio.create_task(self._listen(key, context))
         try:
@@ -111,9 +124,7 @@ class Delivery(DeliveryServicer):
             listening.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await listening
-            self._planes.pop(key, None)
-            self._choose()
-            self._on_change()
+            self._leave(key)
             log.info("data plane %s of %s left", plane.node, plane.account)
 
     async def _greet(self, context: Any) -> Plane:
@@ -131,7 +142,8 @@ class Delivery(DeliveryServicer):
             await _refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "the first message must be Hello, with a node")
         hello = told.hello
         scope = scope_of(account, self._shared)
-        return Plane(account, hello.node, hello.version, scope, holds=hello.holds, seen_at=self._clock())
+        call = next(self._calls)
+        return Plane(account, hello.node, hello.version, scope, call, hello.holds, seen_at=self._clock())
 
     async def _account(self, context: Any) -> Account:
         given = dict(context.invocation_metadata() or ()).get("authorization", "")
@@ -147,23 +159,24 @@ class Delivery(DeliveryServicer):
         return account
 
     async def _serve(self, key: Key, context: Any, listening: asyncio.Task[None]) -> None:
-        """Send what is wanted whenever that changes, until the data plane leaves."""
-        while not listening.done():
+        """Send what is wanted whenever that changes, until the data plane leaves or comes by another call."""
+        while not listening.done() and key in self._planes:
             form, line = await self._due(key)
             if form is not None and line is not None:
                 plane = self._planes[key]
                 update = await asyncio.to_thread(line.update, form, plane.holds)
-                self._planes[key] = self._planes[key].sent(update.hash, form)
-                await context.write(update)
+                if key in self._planes:
+                    self._planes[key] = self._planes[key].sent(update.hash, form)
+                    await context.write(update)
                 continue
             async with self._changed:
                 # Looked at again under the lock: what changed just before must not be slept through.
-                if (await self._due(key))[0] is None and not listening.done():
+                if (await self._due(key))[0] is None and not listening.done() and key in self._planes:
                     await self._changed.wait()
 
     async def _due(self, key: Key) -> tuple[Form | None, Line | None]:
-        plane, stage = self._planes[key], self._stage(key)
-        if stage.snapshot is None:
+        plane, stage = self._planes.get(key), self._stage(key)
+        if plane is None or stage.snapshot is None:
             return None, None
         if plane.scope not in stage.lines:
             wider = await asyncio.to_thread(stage.with_scopes, {plane.scope})
@@ -179,7 +192,7 @@ class Delivery(DeliveryServicer):
 
     async def _listen(self, key: Key, context: Any) -> None:
         try:
-            while (told := await context.read()) is not grpc.aio.EOF:
+            while (told := await context.read()) is not grpc.aio.EOF and key in self._planes:
                 self._planes[key] = self._heard(self._planes[key], told)
                 self._on_change()
                 await self._wake()
@@ -200,6 +213,7 @@ class Delivery(DeliveryServicer):
                 log.error("data plane %s refused %s: %s", plane.node, told.nack.hash[:19], told.nack.reason)
                 return plane.nacked(told.nack.hash, told.nack.reason, now)
             case "pulse":
+                self.reports.hear(plane, told.pulse, now)
                 return plane.pulsed(told.pulse.serving, now)
             case _:
                 return plane

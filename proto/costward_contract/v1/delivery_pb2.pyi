@@ -45,20 +45,34 @@ class Nack(_message.Message):
     def __init__(self, hash: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Pulse(_message.Message):
-    __slots__ = ("serving", "exchanges", "hits", "spent", "saved", "degraded")
+    __slots__ = ("serving", "since", "sums")
     SERVING_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    SUMS_FIELD_NUMBER: _ClassVar[int]
+    serving: bool
+    since: int
+    sums: _containers.RepeatedCompositeFieldContainer[Sum]
+    def __init__(self, serving: _Optional[bool] = ..., since: _Optional[int] = ..., sums: _Optional[_Iterable[_Union[Sum, _Mapping]]] = ...) -> None: ...
+
+class Sum(_message.Message):
+    __slots__ = ("policy", "workload", "exchanges", "unpriced", "hits", "spent", "saved", "last")
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    WORKLOAD_FIELD_NUMBER: _ClassVar[int]
     EXCHANGES_FIELD_NUMBER: _ClassVar[int]
+    UNPRICED_FIELD_NUMBER: _ClassVar[int]
     HITS_FIELD_NUMBER: _ClassVar[int]
     SPENT_FIELD_NUMBER: _ClassVar[int]
     SAVED_FIELD_NUMBER: _ClassVar[int]
-    DEGRADED_FIELD_NUMBER: _ClassVar[int]
-    serving: bool
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    policy: str
+    workload: str
     exchanges: int
+    unpriced: int
     hits: int
     spent: int
     saved: int
-    degraded: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, serving: _Optional[bool] = ..., exchanges: _Optional[int] = ..., hits: _Optional[int] = ..., spent: _Optional[int] = ..., saved: _Optional[int] = ..., degraded: _Optional[_Iterable[str]] = ...) -> None: ...
+    last: int
+    def __init__(self, policy: _Optional[str] = ..., workload: _Optional[str] = ..., exchanges: _Optional[int] = ..., unpriced: _Optional[int] = ..., hits: _Optional[int] = ..., spent: _Optional[int] = ..., saved: _Optional[int] = ..., last: _Optional[int] = ...) -> None: ...
 
 class Update(_message.Message):
     __slots__ = ("hash", "whole", "delta")

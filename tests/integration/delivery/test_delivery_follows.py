@@ -1,10 +1,11 @@
 """What is published is in force on a connected data plane, acknowledged, and kept for its next start."""
 
+import time
 from pathlib import Path
 
 from costward_contract.codec import decode
-from costward_contract.v1 import delivery_pb2 as wire
 from costward_extproc.adapters.stream_snapshots import StreamSnapshots
+from costward_extproc.adapters.sums import Sums
 
 from tests.fakes.certificates import Authority
 from tests.fakes.running_delivery import delivery, following, serving, source, until
@@ -48,7 +49,7 @@ async def test_a_restart_without_a_control_plane_goes_on_with_what_was_kept(
         where = source(authority, tmp_path, address)
         async with following(where, tmp_path / "kept") as plane:
             await until(lambda: plane.current == first)
-    restarted = StreamSnapshots(where, tmp_path / "kept", "test", wire.Pulse)
+    restarted = StreamSnapshots(where, tmp_path / "kept", "test", Sums(time.time(), lambda: True))
     assert restarted.current == first
     assert restarted.has_any
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from costward_contract.snapshot import Snapshot
 from costward_operator.core.rollout import AT_ONCE, Canary, Move, Pin, Trial, Trying, held_back, move, named
-from costward_operator.delivery.planes import Account, chosen
+from costward_operator.delivery.planes import Account, Key, chosen
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -74,12 +74,12 @@ def test_a_snapshot_is_named_by_its_first_characters_where_they_mean_one(asked: 
     assert named(asked, HASHES) == found
 
 
-KEYS = st.sets(st.tuples(st.just(Account("ns", "extproc")), st.text("abcdef", min_size=1)), max_size=12)
+KEYS = st.sets(st.tuples(st.just(Account("ns", "extproc")), st.text("abcdef", min_size=1), st.just(0)), max_size=12)
 
 
 @given(KEYS, KEYS, st.integers(1, 99))
 def test_the_first_are_a_share_of_those_connected_and_stay_the_same(
-    before: set[tuple[Account, str]], come: set[tuple[Account, str]], percent: int
+    before: set[Key], come: set[Key], percent: int
 ) -> None:
     then = chosen(before, frozenset(), percent)
     now = chosen(before | come, then, percent)
