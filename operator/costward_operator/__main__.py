@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -13,6 +14,11 @@ from collections.abc import Iterator, Sequence
 
 from costward_operator.errors import OperatorError, SettingsError
 from costward_operator.settings import Settings
+
+_COLLECTED = (20_000, 50, 1_000)
+"""Of the garbage collector. What is known of ten thousand policies is millions of objects that live for long: with
+Python's own 700, 10, 10, walking them again and again was half of the operator's CPU. Most garbage here is in no cycle
+and goes at once; twenty thousand young objects are some megabytes."""
 
 _FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
 
@@ -60,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=_FORMAT)
     # A line for each event of each policy: among thousands it hides all else, and costs a tenth of the first publish.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    gc.set_threshold(*_COLLECTED)
     try:
         settings = Settings.from_env(os.environ)
         sys.exit(asyncio.run(_serve(settings)))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from costward_contract.memory import Memory
 
-from costward_operator.core.delivery import DataPlane, Delivery
+from costward_operator.core.delivery import DataPlane, Delivery, Digests
 from costward_operator.core.known import Known
 from costward_operator.core.reconcile import Compiled, Statuses, compile_seen
 from costward_operator.core.status import StatusChange
@@ -55,7 +55,9 @@ class Rounds:
     settled_at: float
     """By `clock`: from when on the absence of a data plane is believed."""
     _compiled: Compiled | None = None
-    _memory: Memory = field(default_factory=Memory)
+    # What the store holds was read strictly, or is held as unreadable.
+    _memory: Memory = field(default_factory=lambda: Memory(read_strictly=True))
+    _digests: Digests = field(default_factory=Digests)
     _statuses: Statuses = field(default_factory=Statuses)
     _looked: object = None
     _scopes: frozenset[tuple[str, str]] = frozenset()
@@ -102,7 +104,7 @@ class Rounds:
         objects = self.known.objects()
         if Dirty.SPEC in self._dirty or self._compiled is None:
             begun = self.clock()
-            self._compiled = await asyncio.to_thread(compile_seen, objects, memory=self._memory)
+            self._compiled = await asyncio.to_thread(compile_seen, objects, memory=self._memory, digests=self._digests)
             self.told.compiled(self.clock() - begun)
         compiled = self._compiled
         await self.rollout.step(compiled)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
+import pytest
 from costward_contract.cluster_policy import ClusterCostPolicy
 from costward_contract.compiler import compile_policies
 from costward_contract.memory import Memory
@@ -11,7 +13,7 @@ from costward_contract.policy import CostPolicy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.policy_documents import minimal, platform
+from tests.fakes.policy_documents import RICH, accepted, minimal, platform
 
 CAPS = {"tiers": [{"name": "any", "caps": [{"per": "Policy", "window": "Day", "limitUSD": "7"}]}]}
 TEAMS = [
@@ -39,6 +41,19 @@ def test_what_is_remembered_changes_nothing(
     memory = Memory()
     for teams, platforms in rounds:
         assert compile_policies(teams, platforms, memory=memory) == compile_policies(teams, platforms)
+
+
+@pytest.mark.parametrize("document", [RICH, minimal("a"), minimal("b", "shop", unpriced="Refuse")])
+def test_what_was_read_without_problems_need_not_be_checked_again(document: Mapping[str, object]) -> None:
+    policies = accepted(document)
+
+    assert compile_policies(policies, memory=Memory(read_strictly=True)) == compile_policies(policies)
+
+
+def test_what_was_not_read_strictly_is_checked() -> None:
+    (bad,) = (policy for policy in TEAMS if policy.metadata.name == "bad")
+
+    assert not compile_policies([bad], memory=Memory())[1][0].accepted
 
 
 def test_what_is_gone_is_forgotten() -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
-from costward_contract.snapshot import Destination, Policy, Snapshot
+from costward_contract.snapshot import Policy, Snapshot
 
 ProofKind = Literal["Verified", "Configured", "Seen", "Unproven"]
 
@@ -69,15 +69,37 @@ class Delivery:
     """Why not every data plane is given what the policies say; empty: they are."""
 
 
-def contents(snapshot: Snapshot) -> Contents:
-    """Of all that a snapshot holds: a policy may be in it for its namespace and for several destinations."""
-    found: dict[str, list[Policy | Destination]] = {}
-    for policy in snapshot.policies:
-        found.setdefault(policy.ref, []).append(policy)
+@dataclass(slots=True)
+class Digests:
+    """Of the policies of the last snapshot, told apart as objects: the compiler hands out those that did not change
+    again, and to write out ten thousand would cost a quarter of a second at each change."""
+
+    _last: dict[int, tuple[Policy, str]] = field(default_factory=dict)
+    """By id; the policy is held, so that its id is no other object's meanwhile."""
+
+    def of(self, policies: Sequence[Policy]) -> list[str]:
+        """One for each. What was not asked about now is forgotten."""
+        known = self._last
+        found = [(policy, known[id(policy)][1] if id(policy) in known else digest(policy)) for policy in policies]
+        self._last = {id(policy): (policy, text) for policy, text in found}
+        return [text for _, text in found]
+
+
+def contents(snapshot: Snapshot, digests: Digests | None = None) -> Contents:
+    """Of all that a snapshot holds: a policy may be in it for its namespace and for several destinations. `digests`:
+    the caller's own, from one call to the next."""
+    own = (digests or Digests()).of(snapshot.policies)
+    found: dict[str, list[str]] = {}
+    for policy, text in zip(snapshot.policies, own, strict=True):
+        found.setdefault(policy.ref, []).append(text)
     for destination in snapshot.destinations:
-        found.setdefault(destination.policy.ref, []).append(destination)
+        found.setdefault(destination.policy.ref, []).append(digest(destination))
     # Interned: the history holds the same names and digests again and again.
-    return {sys.intern(ref): sys.intern(digest(*entries)) for ref, entries in found.items()}
+    return {sys.intern(ref): sys.intern(_joint(texts)) for ref, texts in found.items()}
+
+
+def _joint(digests: Sequence[str]) -> str:
+    return digests[0] if len(digests) == 1 else digest(*digests)
 
 
 def digest(*values: object) -> str:

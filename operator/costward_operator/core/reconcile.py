@@ -17,7 +17,7 @@ from costward_contract.memory import Memory
 from costward_contract.policy import CostPolicy
 from costward_contract.snapshot import Snapshot
 
-from costward_operator.core.delivery import Contents, Delivery, Published, contents, digest
+from costward_operator.core.delivery import Contents, Delivery, Digests, Published, contents, digest
 from costward_operator.core.objects import Seen, Target
 from costward_operator.core.status import At, Judgement, StatusChange, status_change
 
@@ -37,10 +37,11 @@ def compile_seen(
     facts: Facts | None = None,
     troubles: Mapping[s.Target, str] | None = None,
     memory: Memory | None = None,
+    digests: Digests | None = None,
 ) -> Compiled:
     """The same for the same objects in any order. A policy that cannot be read harms only itself. `facts`: the targets
     that there are; None: namespaces only. `troubles`: why nothing comes through targets that are there.
-    `memory`: the caller's own, from one call to the next, so that one change among thousands is cheap."""
+    `memory`, `digests`: the caller's own, from one call to the next, so that one change among thousands is cheap."""
     readable = [seen.policy for seen in objects if seen.policy is not None]
     teams = [policy for policy in readable if isinstance(policy, CostPolicy)]
     platforms = [policy for policy in readable if isinstance(policy, ClusterCostPolicy)]
@@ -48,7 +49,7 @@ def compile_seen(
     # One name of a kind holds one object, in a cluster and in the store.
     by_ref: dict[tuple[str, str], Verdict] = {(verdict.kind, verdict.ref): verdict for verdict in verdicts}
     platform = {policy.ref: digest(policy.spec.model_dump_json()) for policy in platforms}
-    held = {**contents(snapshot), **platform}
+    held = {**contents(snapshot, digests), **platform}
     judged = {seen.uid: _judgement(seen, by_ref.get((seen.kind, seen.ref)), held, troubles or {}) for seen in objects}
     return Compiled(snapshot, judged, held, platform)
 
@@ -72,7 +73,9 @@ class Statuses:
 
     _compiled: Compiled | None = None
     _delivery: Delivery | None = None
-    _told: dict[str, tuple[Seen, StatusChange | None]] = field(default_factory=dict)
+    _judged: dict[str, Seen] = field(default_factory=dict)
+    _wanted: dict[str, StatusChange] = field(default_factory=dict)
+    """Both by uid."""
 
     def changes(
         self, objects: Sequence[Seen], compiled: Compiled, delivery: Delivery, published: Published, now: str
@@ -80,13 +83,24 @@ class Statuses:
         """The same as `status_changes`; a change that was told before keeps its moment. `published` holds what was
         compiled, and what the delivery's data planes have: it says the same as long as those two are the same."""
         if self._compiled is not compiled or self._delivery != delivery:
-            self._compiled, self._delivery, self._told = compiled, delivery, {}
+            self._compiled, self._delivery, self._judged, self._wanted = compiled, delivery, {}, {}
+        judged, wanted = self._judged, self._wanted
         # Objects are frozen, and replaced when they change.
-        others = [seen for seen in objects if self._told.get(seen.uid, (None, None))[0] is not seen]
-        fresh = {change.seen.uid: change for change in status_changes(others, compiled, delivery, published, now)}
-        anew = {seen.uid: (seen, fresh.get(seen.uid)) for seen in others}
-        self._told = {seen.uid: anew.get(seen.uid) or self._told[seen.uid] for seen in objects}
-        return tuple(change for _, change in self._told.values() if change is not None)
+        others = [seen for seen in objects if judged.get(seen.uid) is not seen]
+        for seen in others:
+            judged[seen.uid] = seen
+            wanted.pop(seen.uid, None)
+        wanted.update(
+            (change.seen.uid, change) for change in status_changes(others, compiled, delivery, published, now)
+        )
+        if len(judged) > len(objects):
+            self._forget({seen.uid for seen in objects})
+        return tuple(self._wanted.values())
+
+    def _forget(self, known: set[str]) -> None:
+        """What is gone."""
+        self._judged = {uid: seen for uid, seen in self._judged.items() if uid in known}
+        self._wanted = {uid: change for uid, change in self._wanted.items() if uid in known}
 
 
 def _judgement(seen: Seen, verdict: Verdict | None, held: Contents, troubles: Mapping[s.Target, str]) -> Judgement:

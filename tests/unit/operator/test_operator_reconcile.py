@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 from costward_contract.compiler import compile_policies
-from costward_operator.core.delivery import HISTORY, DataPlane, Delivery, Proof, Published, contents
+from costward_contract.memory import Memory
+from costward_operator.core.delivery import HISTORY, DataPlane, Delivery, Digests, Proof, Published, contents
 from costward_operator.core.reconcile import compile_seen, status_changes
 
 from tests.fakes.apiserver_objects import LATER, NOW, policy, seen, spec
@@ -74,6 +75,13 @@ def test_a_policys_digest_moves_with_its_compiled_form_alone() -> None:
     edited = contents(compile_seen([seen("a", spec_=spec(limit="6"))]).snapshot)
 
     assert alone["team/a"] == beside["team/a"] != edited["team/a"]
+
+
+def test_digests_that_are_kept_are_those_worked_out_anew() -> None:
+    memory, digests = Memory(), Digests()
+    for round in (("a", "b"), ("a", "b"), ("b", "c"), ("c",)):
+        snapshot = compile_seen([seen(name) for name in round], memory=memory).snapshot
+        assert contents(snapshot, digests) == contents(snapshot, digests) == contents(snapshot)
 
 
 def test_only_so_many_snapshots_are_remembered() -> None:
