@@ -133,7 +133,9 @@ async def _lead(parts: _Parts) -> None:
 
     def heard() -> None:
         parts.vitals.hear()
-        rounds.poke()
+        # Most events are echoes of our own statuses: the next look is soon enough to see whether another wrote there.
+        if parts.known.spec_changed:
+            rounds.poke()
 
     def pinned(pin: Pin) -> None:
         rollout.pin = pin
@@ -159,6 +161,8 @@ async def _lead(parts: _Parts) -> None:
                 )
             ),
         ]
+        # kopf lists everything once more: by then data planes have what there is, and it takes nobody's time.
+        await rounds.first.wait()
         await watch(parts.access, parts.known, heard)
         for task in tasks:
             task.cancel()

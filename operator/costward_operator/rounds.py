@@ -54,6 +54,8 @@ class Rounds:
     """RFC 3339."""
     settled_at: float
     """By `clock`: from when on the absence of a data plane is believed."""
+    first: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a round was gone through, well or not, with all that there is."""
     _compiled: Compiled | None = None
     # What the store holds was read strictly, or is held as unreadable.
     _memory: Memory = field(default_factory=lambda: Memory(read_strictly=True))
@@ -86,6 +88,8 @@ class Rounds:
                 pass
             self._due.clear()
             await self._guarded()
+            if self.known.complete:
+                self.first.set()
 
     async def _guarded(self) -> None:
         try:

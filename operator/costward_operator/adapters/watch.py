@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,6 +32,9 @@ _WATCH_S = 600
 """A watch request's length: long enough to cost nothing, short enough that load moves among API servers."""
 _QUIET_S = 70
 """Bookmarks come every 60 s: a stream that is silent for longer is dead, though its connection may look alive."""
+_IDLE_S = 0.1
+"""How long kopf keeps a worker and an object's whole body for the object's next event: with its own five seconds
+those of ten thousand objects are in memory at once."""
 _LIST_TRIES = 3
 """A LIST whose moment is compacted away begins anew; a cluster in which that happens thrice is not well."""
 
@@ -49,11 +53,26 @@ def settings() -> kopf.OperatorSettings:
     made.watching.client_timeout = _WATCH_S + 60
     made.watching.inactivity_timeout = _QUIET_S
     made.watching.chunk_size = PAGE
+    made.queueing.idle_timeout = _IDLE_S
+    made.persistence.diffbase_storage = _NothingKept()
     # The CRD is the chart's: its coming and going is nothing to watch, and no right is needed for it.
     made.scanning.disabled = True
     # No handler here is synchronous.
     made.execution.max_workers = 1
     return made
+
+
+class _NothingKept(kopf.DiffBaseStorage):
+    """What kopf compares an object with, for handlers that are not used here: a copy of each object at each event."""
+
+    def build(self, *, body: Any, extra_fields: Any = None) -> kopf.BodyEssence:
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: Any) -> None:
+        return None
+
+    def store(self, *, body: Any, patch: Any, essence: Any) -> None:
+        """Nowhere."""
 
 
 Told = Callable[[Resource, EventType, Mapping[str, Any]], Awaitable[None]]
@@ -86,30 +105,35 @@ def _handler(resource: Resource, told: Told) -> Callable[..., Awaitable[None]]:
 async def watch(access: Access, known: Known, heard: Heard) -> None:
     """Runs until it is cancelled. Raises what kopf raises where it cannot go on; only a new process mends that."""
     here = asyncio.get_running_loop()
-    inbox: asyncio.Queue[_Event] = asyncio.Queue()
+    inbox: deque[_Event] = deque()
+    some = asyncio.Event()
 
     async def told(*event: Any) -> None:
-        here.call_soon_threadsafe(inbox.put_nowait, event)
+        inbox.append(event)
+        # Woken for the first alone: who takes it goes on until there are no more, and each call is one to the system.
+        if len(inbox) == 1:
+            here.call_soon_threadsafe(some.set)
 
     async def there() -> None:
         await kopf.operator(registry=registry(access, told), settings=settings(), standalone=True, clusterwide=True)
 
-    taking = asyncio.create_task(_take(inbox, known, heard))
+    taking = asyncio.create_task(_take(inbox, some, known, heard))
     try:
         await apart(there)
     finally:
         taking.cancel()
 
 
-async def _take(
-    inbox: asyncio.Queue[tuple[Resource, EventType, Mapping[str, Any]]], known: Known, heard: Heard
-) -> None:
+async def _take(inbox: deque[_Event], some: asyncio.Event, known: Known, heard: Heard) -> None:
     while True:
-        resource, type, body = await inbox.get()
-        known.of(resource.kind).apply(type, body)
-        heard()
-        # Ten thousand objects may come at once, each half a millisecond to read: the lease must have its turn.
-        await asyncio.sleep(0)
+        await some.wait()
+        some.clear()
+        while inbox:
+            resource, type, body = inbox.popleft()
+            known.of(resource.kind).apply(type, body)
+            heard()
+            # Ten thousand objects may come at once, each half a millisecond to read: the lease must have its turn.
+            await asyncio.sleep(0)
 
 
 async def resync(kube: Kube, known: Known, settle_s: float = 0.0, sleep: Any = asyncio.sleep) -> Drift:

@@ -22,6 +22,11 @@ class Known:
         """Whether every kind was listed in full: a snapshot without the platform's overrides would lift its caps."""
         return all(store.complete for store in self._stores.values())
 
+    @property
+    def spec_changed(self) -> bool:
+        """Whether something is to be compiled anew."""
+        return any(store.spec_changed for store in self._stores.values())
+
     def objects(self) -> tuple[Seen, ...]:
         """All objects, in no order that means anything."""
         return tuple(seen for store in self._stores.values() for seen in store.objects())

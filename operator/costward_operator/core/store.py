@@ -69,6 +69,11 @@ class Store:
         """Whether a full LIST was ever taken: before it, the store may hold a part of the cluster's policies."""
         return self._complete
 
+    @property
+    def spec_changed(self) -> bool:
+        """Since `take_dirty`."""
+        return Dirty.SPEC in self._dirty
+
     def get(self, uid: str) -> Seen | None:
         return self._objects.get(uid)
 
