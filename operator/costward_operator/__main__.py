@@ -52,6 +52,10 @@ environment (all have defaults in a pod):
                                  their own namespace's
   COSTWARD_DELIVERY_ADVERTISE    HOST:PORT to which standbys send   COSTWARD_POD_IP and the port above
                                  data planes while this one leads
+  COSTWARD_ISTIOD_URL            istiod's debug pages, by which it  none: only exchanges that came prove
+                                 is seen that proxies have the      the path
+                                 filter
+  COSTWARD_ISTIOD_TOKEN_FILE     a token with istiod's audience     /var/run/secrets/tokens/istio-token
 
 exit status: 0 told to stop; 1 lost the lease or the watch, to be started again; 2 a setting is wrong
 """

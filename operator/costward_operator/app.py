@@ -30,6 +30,8 @@ from costward_operator.delivery.start import delivering
 from costward_operator.errors import KubeError
 from costward_operator.metrics import Metrics
 from costward_operator.ports import Proofs, Publisher
+from costward_operator.proof.ports import Sightings
+from costward_operator.proving import Needs, keep_proving, proving
 from costward_operator.rollout import Rollout
 from costward_operator.rounds import Rounds, Told
 from costward_operator.settings import Settings
@@ -49,7 +51,8 @@ class World:
     """Unique to this process."""
     publisher: Publisher | None = None
     """None: the data planes that connect to the port of the settings, where there is one."""
-    proofs: Proofs = field(default_factory=Unconnected)
+    proofs: Proofs | None = None
+    """None: what istiod and the data planes of the settings' port prove, where there is such a port."""
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     started: Callable[[int], None] = lambda port: None
@@ -68,6 +71,8 @@ class _Parts:
     vitals: Vitals
     metrics: Metrics
     publisher: Publisher
+    sightings: Sightings | None = None
+    """Of exchanges at the data planes that connect; None: none connect."""
     changed: list[Callable[[], None]] = field(default_factory=list)
     """Who is told when a data plane said something."""
     known: Known = field(default_factory=Known)
@@ -102,7 +107,7 @@ async def run(settings: Settings, world: World, stop: asyncio.Event) -> None:
                     parts.tell,
                 )
             )
-            parts.publisher = connected
+            parts.publisher, parts.sightings = connected, connected.sightings
             pages["/planes"] = lambda: json.dumps(connected.page(), indent=1)
             world.delivers(port)
         admin = Admin(settings.admin, {"/health": vitals.ills, "/ready": vitals.ills}, metrics.registry, pages)
@@ -143,6 +148,7 @@ async def _lead(parts: _Parts) -> None:
 
     async with asyncio.TaskGroup() as group:
         tasks = [
+            group.create_task(_prove(parts, rounds)),
             group.create_task(keep_pinned(snapshots, pinned, parts.metrics.failed)),
             group.create_task(parts.leader.keep()),
             group.create_task(rounds.run()),
@@ -194,7 +200,7 @@ def _working(parts: _Parts, saver: Saver) -> tuple[Rounds, StatusWriter]:
     rounds = Rounds(
         known=parts.known,
         rollout=rollout,
-        proofs=world.proofs,
+        proofs=world.proofs or Unconnected(),
         told=Told(writer.want, metrics.compiled, metrics.failed, turned),
         debounce_s=settings.debounce_s,
         clock=world.clock,
@@ -205,6 +211,16 @@ def _working(parts: _Parts, saver: Saver) -> tuple[Rounds, StatusWriter]:
     metrics.watch("held_back", "1 where not all data planes get the newest", lambda: float(bool(rollout.held_back)))
     metrics.watch("policies", "Policies that are known", lambda: len(parts.known.objects()))
     return rounds, writer
+
+
+async def _prove(parts: _Parts, rounds: Rounds) -> None:
+    """For ever, where it is this process that proves."""
+    if parts.world.proofs is not None or parts.sightings is None:
+        return
+    needs = Needs(parts.kube, parts.known, parts.world.wall, parts.metrics.failed, rounds.look, parts.sightings)
+    async with proving(parts.settings.proof, needs) as prover:
+        rounds.proofs = prover
+        await keep_proving(prover, parts.metrics.failed)
 
 
 async def _last_good(parts: _Parts, snapshots: SnapshotStore) -> str:

@@ -40,6 +40,12 @@ def server(text: str) -> str:
     return text.rstrip("/")
 
 
+def url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("must be a URL, such as http://istiod.istio-system.svc:15014")
+    return text.rstrip("/")
+
+
 def ca(text: str) -> Path | None:
     return None if text == "system" else Path(text)
 

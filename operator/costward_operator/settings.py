@@ -70,6 +70,20 @@ class DeliverySettings:
     plane asks the Service until it reaches the leader."""
 
 
+ISTIO_TOKEN = Path("/var/run/secrets/tokens/istio-token")
+"""Where Istio's own proxies have their token for istiod: a projected one with the audience `istio-ca`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofSettings:
+    """By what it is proven that traffic passes a data plane."""
+
+    istiod: str = ""
+    """URL of istiod's debug pages, such as `http://istiod.istio-system.svc:15014`; empty: proxies are not looked at,
+    and only exchanges that came prove anything."""
+    istiod_token_file: Path = ISTIO_TOKEN
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     server: str
@@ -95,6 +109,7 @@ class Settings:
     """Which share of the data planes gets a new snapshot first, and for how long; by default all get it at once."""
     delivery: DeliverySettings | None = None
     """None: data planes have only the stored copy. In a pod it is on unless it is set to `off`."""
+    proof: ProofSettings = ProofSettings()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -121,6 +136,10 @@ class Settings:
                 read.value("COSTWARD_CANARY_SECONDS", env.seconds, AT_ONCE.soak_s),
             ),
             delivery=_delivery(read, environ, namespace),
+            proof=ProofSettings(
+                istiod=read.value("COSTWARD_ISTIOD_URL", env.url, ""),
+                istiod_token_file=read.value("COSTWARD_ISTIOD_TOKEN_FILE", Path, ISTIO_TOKEN),
+            ),
         )
         if not made.server and not environ.get("COSTWARD_KUBE_SERVER"):
             problem = "COSTWARD_KUBE_SERVER is not set, and there is no KUBERNETES_SERVICE_HOST: this is no pod"

@@ -214,9 +214,10 @@ class Nobody:
 async def test_a_dropped_filter_is_told_within_ten_seconds(wired: Wired, mesh: Mesh, api: Api) -> None:
     spec, ref = wired.spec, f"{api.namespace}/bot"
     path = TrafficPath("sidecar", "", "", istio_hash(spec), frozenset({wired.alias, HOST}))
+    governed = Traffic(ref, frozenset({api.namespace}))
     async with aiohttp.ClientSession() as http:
         istiod = Istiod(http, mesh.debug_url, lambda: "none needed on loopback")
-        prover = Prover(lambda: [Traffic(ref, api.namespace)], lambda: [path], istiod, Nobody(), Nobody(), time.time)
+        prover = Prover(lambda: [governed], lambda: [path], istiod, Nobody(), Nobody(), time.time)
         await prover.once()
         assert prover.proofs[ref].kind == "Configured", prover.proofs[ref].message
 

@@ -100,10 +100,11 @@ class Kube:
         self._sleep = sleep
         self._chance = chance
 
-    async def pages(self, resource: Resource, page: int = PAGE) -> AsyncIterator[Page]:
-        """All objects of the cluster, as they were at one moment. Raises GoneError where that moment is compacted away
-        before the last page: what came so far is then worth nothing."""
-        params = {"limit": str(page)}
+    async def pages(self, resource: Resource, page: int = PAGE, selector: str = "") -> AsyncIterator[Page]:
+        """All objects of the cluster, or those with the labels of `selector`, as they were at one moment. Raises
+        GoneError where that moment is compacted away before the last page: what came so far is then worth nothing."""
+        chosen = {"labelSelector": selector} if selector else {}
+        params = {"limit": str(page), **chosen}
         while True:
             body = await self._again("GET", resource.path(), params)
             metadata = body.get("metadata") or {}
@@ -112,7 +113,7 @@ class Kube:
             yield Page([{**kind, **item} for item in body.get("items") or ()], str(metadata.get("resourceVersion", "")))
             if not metadata.get("continue"):
                 return
-            params = {"limit": str(page), "continue": metadata["continue"]}
+            params = {"limit": str(page), "continue": metadata["continue"], **chosen}
 
     async def probe(self, resource: Resource) -> None:
         """The cheapest LIST there is: proves the way, the token and the right."""

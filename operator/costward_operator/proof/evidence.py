@@ -35,13 +35,16 @@ class Traffic:
     """Whose calls a policy governs."""
 
     ref: str
-    """`namespace/name` of the policy."""
-    namespace: str
+    """`namespace/name` of the policy; of a platform's its name."""
+    namespaces: frozenset[str] = frozenset()
+    """Empty: every one of the cluster."""
     service_accounts: frozenset[str] = frozenset()
-    """Empty: every one of the namespace."""
+    """Empty: every one of the namespaces."""
 
     def is_of(self, namespace: str, service_account: str) -> bool:
-        return namespace == self.namespace and (not self.service_accounts or service_account in self.service_accounts)
+        if self.namespaces and namespace not in self.namespaces:
+            return False
+        return not self.service_accounts or service_account in self.service_accounts
 
 
 @dataclass(frozen=True, slots=True)

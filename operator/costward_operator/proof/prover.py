@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from costward_operator.core.delivery import Proof
 from costward_operator.proof.evidence import Answer, Evidence, Path, ProxyView, Traffic
 from costward_operator.proof.ports import Dumps, EvidenceError, Probes, Sightings
-from costward_operator.proof.verdict import bypass_of, prove
+from costward_operator.proof.verdict import bypass_of, proofs_of
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Prover:
         """One look."""
         evidence = await self._look()
         governed = tuple(self.traffic())
-        proofs = {one.ref: prove(one, evidence) for one in governed}
+        proofs = proofs_of(governed, evidence)
         bypasses = {one.ref: way for one in governed if (way := bypass_of(one, evidence))}
         if (proofs, bypasses) != (self._proofs, self._bypasses):
             self._proofs, self._bypasses = proofs, bypasses

@@ -9,6 +9,7 @@ of a minute ago.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from costward_operator.core.delivery import Proof
 from costward_operator.proof.evidence import Answer, Evidence, Path, ProxyView, Traffic
@@ -37,6 +38,38 @@ def prove(traffic: Traffic, evidence: Evidence) -> Proof:
         # No moment in it: a message that changes with each look would be written with each look.
         return Proof("Seen", f"exchanges of this traffic came within the last {SEEN_S / 60:g} minutes")
     return Proof("Unproven", _why_unknown(traffic, evidence))
+
+
+def proofs_of(governed: Iterable[Traffic], evidence: Evidence) -> dict[str, Proof]:
+    """`prove` for each, by `ref`. Thousands of policies in as many namespaces each look at their own part alone."""
+    apart = _by_namespace(evidence)
+    bare = replace(evidence, proxies=_shared(evidence), seen={})
+    return {
+        one.ref: prove(one, apart.get(next(iter(one.namespaces)), bare) if len(one.namespaces) == 1 else evidence)
+        for one in governed
+    }
+
+
+def _by_namespace(evidence: Evidence) -> dict[str, Evidence]:
+    """What a namespace's own traffic rests on, where there is something: its proxies, its exchanges, all gateways."""
+    seen: dict[str, dict[tuple[str, str], float]] = {}
+    for key, moment in evidence.seen.items():
+        seen.setdefault(key[0], {})[key] = moment
+    own: dict[str, list[ProxyView]] = {name: [] for name in seen}
+    for proxy in evidence.proxies or ():
+        if proxy.kind == "sidecar":
+            own.setdefault(proxy.namespace, []).append(proxy)
+    shared = _shared(evidence)
+    return {
+        name: replace(evidence, proxies=None if shared is None else (*proxies, *shared), seen=seen.get(name, {}))
+        for name, proxies in own.items()
+    }
+
+
+def _shared(evidence: Evidence) -> tuple[ProxyView, ...] | None:
+    if evidence.proxies is None:
+        return None
+    return tuple(proxy for proxy in evidence.proxies if proxy.kind != "sidecar")
 
 
 def _against(traffic: Traffic, evidence: Evidence) -> str:
@@ -112,7 +145,8 @@ def _why_unknown(traffic: Traffic, evidence: Evidence) -> str:
         return "no wiring is installed: no proxy asks a data plane"
     if evidence.proxies is None:
         return f"the proxies cannot be looked at: {evidence.problem or 'istiod was not asked'}"
-    whose = f"namespace {traffic.namespace}"
+    named = sorted(traffic.namespaces)
+    whose = f"namespace{'s' * (len(named) > 1)} {_listed(named)}" if named else "the cluster"
     if traffic.service_accounts:
         whose = f"{_listed(sorted(traffic.service_accounts))} in {whose}"
     return f"istiod knows no proxy that carries traffic of {whose}"

@@ -12,7 +12,7 @@ from costward_operator.proof.verdict import SEEN_S, bypass_of, prove
 HOSTS = frozenset({"openai.costward-system.svc.cluster.local", "api.openai.com"})
 GATEWAY = Path("gateway", "istio-egress", "egress", "sha256:new", HOSTS, "http://egress")
 SIDECARS = Path("sidecar", "", "", "sha256:new", HOSTS)
-TRAFFIC = Traffic("shop/bot", "shop", frozenset({"bot"}))
+TRAFFIC = Traffic("shop/bot", frozenset({"shop"}), frozenset({"bot"}))
 SIDECAR = ProxyView("bot-1.shop", "sidecar", "shop", "bot", "sha256:new", HOSTS)
 NOW = 10_000.0
 
