@@ -22,7 +22,7 @@ from costward_operator.adapters.access import REREAD_S, Access
 from costward_operator.adapters.apart import apart
 from costward_operator.adapters.kube import CONNECT_S, FIELD_MANAGER, PAGE, POLICY_KINDS, REQUEST_S, Kube, Resource
 from costward_operator.core.known import Known
-from costward_operator.core.objects import EventType, read, version_of
+from costward_operator.core.objects import EventType, version_of
 from costward_operator.core.store import Drift, Listing, Store
 from costward_operator.errors import GoneError
 
@@ -165,7 +165,7 @@ async def _list(kube: Kube, resource: Resource, store: Store) -> Listing:
     async for page in kube.pages(resource):
         version = page.version
         for item in page.items:
-            found = read(item, store.known(item), resource.kind)
+            found = store.read(item)
             if found is not None:
                 objects.append(found)
         # A page of new objects takes a quarter of a second to parse: others may have a turn.

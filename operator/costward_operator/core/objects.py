@@ -13,6 +13,8 @@ from costward_contract.attachment import CLUSTER
 from costward_contract.parse import AnyPolicy, parse_object
 from costward_contract.policy import KIND
 
+from costward_operator.core.shared import Shared
+
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 Body = Mapping[str, object]
 
@@ -55,16 +57,18 @@ class Seen:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
-def read(body: Body, before: Seen | None = None, kind: str = KIND) -> Seen | None:
+def read(body: Body, before: Seen | None = None, kind: str = KIND, shared: Shared | None = None) -> Seen | None:
     """What is kept of `body`; None where it is no object at all (no uid, no name). `before`: the same object as it was
-    known, whose parsed spec is used again where its generation is the same. `kind`: which of the two it is.
-    Never raises."""
+    known, whose parsed spec is used again where its generation is the same. `kind`: which of the two it is. `shared`:
+    what statuses have in common. Never raises."""
     metadata = _mapping(body.get("metadata"))
     uid, name = _text(metadata.get("uid")), _text(metadata.get("name"))
     if not uid or not name:
         return None
     namespace, generation = _text(metadata.get("namespace")), _number(metadata.get("generation"))
     status = body.get("status")
+    if shared is not None:
+        status = shared.one(status)
     parsed = before if before is not None and (before.uid, before.generation) == (uid, generation) else None
     policy, problems = (parsed.policy, parsed.problems) if parsed else _parsed(body, kind)
     return Seen(

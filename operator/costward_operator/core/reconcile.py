@@ -7,7 +7,7 @@ of events can leave something behind.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from costward_contract import snapshot as s
 from costward_contract.attachment import AncestorVerdict, Facts
@@ -19,7 +19,8 @@ from costward_contract.snapshot import Snapshot
 
 from costward_operator.core.delivery import Contents, Delivery, Digests, Published, contents, digest
 from costward_operator.core.objects import Seen, Target
-from costward_operator.core.status import At, Judgement, StatusChange, status_change
+from costward_operator.core.shared import Shared
+from costward_operator.core.status import At, Judgement, StatusChange, View, status_change, status_change_of, view_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,12 @@ def status_changes(
 
 @dataclass(slots=True)
 class Statuses:
-    """`status_changes` from one round to the next, where most objects are as they were: while nothing else changed
-    either, only the others are looked at. Ten thousand statuses are written in as many rounds as one waits for."""
+    """`status_changes` from one round to the next, where most objects are as they were: what is worked out from the
+    same is not worked out again. Ten thousand statuses are written in as many rounds as one waits for."""
 
     _compiled: Compiled | None = None
     _delivery: Delivery | None = None
-    _judged: dict[str, Seen] = field(default_factory=dict)
+    _judged: dict[str, tuple[Seen, View]] = field(default_factory=dict)
     _wanted: dict[str, StatusChange] = field(default_factory=dict)
     """Both by uid."""
 
@@ -82,24 +83,34 @@ class Statuses:
     ) -> tuple[StatusChange, ...]:
         """The same as `status_changes`; a change that was told before keeps its moment. `published` holds what was
         compiled, and what the delivery's data planes have: it says the same as long as those two are the same."""
-        if self._compiled is not compiled or self._delivery != delivery:
-            self._compiled, self._delivery, self._judged, self._wanted = compiled, delivery, {}, {}
-        judged, wanted = self._judged, self._wanted
-        # Objects are frozen, and replaced when they change.
-        others = [seen for seen in objects if judged.get(seen.uid) is not seen]
-        for seen in others:
-            judged[seen.uid] = seen
-            wanted.pop(seen.uid, None)
-        wanted.update(
-            (change.seen.uid, change) for change in status_changes(others, compiled, delivery, published, now)
-        )
-        if len(judged) > len(objects):
+        is_same = self._compiled is compiled and self._delivery == delivery
+        self._compiled, self._delivery = compiled, delivery
+        # Shared for one round at most: those of ten thousand policies that wait are nearly the same.
+        shared = Shared()
+        for seen in objects:
+            before, view = self._judged.get(seen.uid, (None, None))
+            # Objects are frozen, and replaced when they change.
+            if seen is before and is_same:
+                continue
+            if seen.uid in compiled.judgements:
+                anew = view_of(seen, compiled.judgements[seen.uid], delivery, published)
+                if seen is not before or view != anew:
+                    self._judge(seen, anew, now, shared)
+        if len(self._judged) > len(objects):
             self._forget({seen.uid for seen in objects})
         return tuple(self._wanted.values())
 
+    def _judge(self, seen: Seen, view: View, now: str, shared: Shared) -> None:
+        self._judged[seen.uid] = (seen, view)
+        change = status_change_of(seen, view, now)
+        if change is None:
+            self._wanted.pop(seen.uid, None)
+        else:
+            self._wanted[seen.uid] = replace(change, status=shared.one(change.status))
+
     def _forget(self, known: set[str]) -> None:
         """What is gone."""
-        self._judged = {uid: seen for uid, seen in self._judged.items() if uid in known}
+        self._judged = {uid: judged for uid, judged in self._judged.items() if uid in known}
         self._wanted = {uid: change for uid, change in self._wanted.items() if uid in known}
 
 

@@ -58,6 +58,27 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """All that the conditions of an object are worked out from, beside the object itself: equal views of an object that
+    is the same give the same conditions."""
+
+    judgement: Judgement
+    settled: bool
+    is_connected: bool
+    """Whether any data plane in its scope is."""
+    is_served: bool
+    """Whether one of those has any snapshot."""
+    is_behind: bool
+    """Whether one of those has an older form of the policy."""
+    stuck: DataPlane | None
+    """Of those behind, the first by name that refused what it was sent last."""
+    refusing: DataPlane | None
+    """The same of all."""
+    held_back: str
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
     """A condition that changed its status: worth an event."""
 
@@ -80,27 +101,55 @@ def status_change(
     seen: Seen, judgement: Judgement, delivery: Delivery, published: Published, now: str
 ) -> StatusChange | None:
     """None where the object's status says it already. `now`: RFC 3339."""
+    return status_change_of(seen, view_of(seen, judgement, delivery, published), now)
+
+
+def status_change_of(seen: Seen, view: View, now: str) -> StatusChange | None:
+    """None where the object's status says it already. `now`: RFC 3339."""
     before = read_conditions((seen.status or {}).get("conditions"))
-    conditions = merge(before, conditions_of(seen, judgement, delivery, published, before), now)
-    status = _status(seen, judgement, conditions, before_at(seen), now)
+    conditions = merge(before, conditions_of(seen, view, before), now)
+    status = _status(seen, view.judgement, conditions, before_at(seen), now)
     if says(seen, status):
         return None
     return StatusChange(seen, status, _transitions(before, conditions))
 
 
-def conditions_of(
-    seen: Seen, judgement: Judgement, delivery: Delivery, published: Published, before: Sequence[Condition]
-) -> tuple[Condition, ...]:
-    """All conditions of this generation, without their moments."""
+def view_of(seen: Seen, judgement: Judgement, delivery: Delivery, published: Published) -> View:
     # The platform's policies are part of what every data plane gets.
     mine = (plane for plane in delivery.data_planes if not seen.namespace or plane.namespace in ("", seen.namespace))
     planes = tuple(mine)
+    behind = [
+        plane
+        for plane in planes
+        if (plane.acked or plane.rejected)
+        and not published.holds(plane.acked, seen.ref, judgement.digest, plane.namespace)
+    ]
+    return View(
+        judgement=judgement,
+        settled=delivery.settled,
+        is_connected=bool(planes),
+        is_served=any(plane.acked for plane in planes),
+        is_behind=bool(behind),
+        stuck=_first_refusing(behind),
+        refusing=_first_refusing(planes),
+        held_back=delivery.held_back,
+        proof=delivery.proofs.get(seen.ref, UNPROVEN),
+    )
+
+
+def _first_refusing(planes: Sequence[DataPlane]) -> DataPlane | None:
+    return min((plane for plane in planes if plane.rejected), key=lambda plane: plane.name, default=None)
+
+
+def conditions_of(seen: Seen, view: View, before: Sequence[Condition]) -> tuple[Condition, ...]:
+    """All conditions of this generation, without their moments."""
+    judgement = view.judgement
     kept = next((c for c in before if c.type == "Programmed" and c.observed_generation == seen.generation), None)
     # After a restart the data planes need a moment to come back: what was true is not unsaid until then.
-    keep = kept if not delivery.settled and judgement.refused is None else None
-    programmed = keep or _programmed(seen, judgement, planes, delivery, published)
+    keep = kept if not view.settled and judgement.refused is None else None
+    programmed = keep or _programmed(seen, view)
     accepted, resolved = _accepted(seen, judgement), _resolved(seen, judgement)
-    return (accepted, resolved, programmed, _ready(seen, (accepted, resolved, programmed)), _degraded(seen, planes))
+    return (accepted, resolved, programmed, _ready(seen, (accepted, resolved, programmed)), _degraded(seen, view))
 
 
 def _accepted(seen: Seen, judgement: Judgement) -> Condition:
@@ -123,36 +172,26 @@ def _resolved(seen: Seen, judgement: Judgement) -> Condition:
     return Condition("ResolvedRefs", "True", Reason.RESOLVED_REFS, "", seen.generation)
 
 
-def _programmed(
-    seen: Seen, judgement: Judgement, planes: Sequence[DataPlane], delivery: Delivery, published: Published
-) -> Condition:
+def _programmed(seen: Seen, view: View) -> Condition:
     def said(status: Status, reason: Reason, message: str) -> Condition:
         return Condition("Programmed", status, reason, message, seen.generation)
 
-    if judgement.refused is not None:
+    if view.judgement.refused is not None:
         return said("False", Reason.NOT_ACCEPTED, _NOT_IN_FORCE)
-    if not delivery.settled:
+    if not view.settled:
         return said("Unknown", Reason.PENDING, "waiting for the data planes to connect")
-    serving = [plane for plane in planes if plane.acked]
-    if not serving and not planes:
+    if not view.is_connected:
         return said("False", Reason.NO_DATA_PLANE, "no data plane is connected: look at its pods and its logs")
-    behind = [
-        plane
-        for plane in planes
-        if (plane.acked or plane.rejected)
-        and not published.holds(plane.acked, seen.ref, judgement.digest, plane.namespace)
-    ]
-    refusing = min((plane for plane in behind if plane.rejected), key=lambda plane: plane.name, default=None)
-    if refusing is not None and refusing.rejected is not None:
-        return said("False", Reason.REJECTED, f"{refusing.name} keeps its last good one: {refusing.rejected.message}")
-    if behind and delivery.held_back:
-        return said("False", Reason.HELD_BACK, delivery.held_back)
-    if behind or not serving:
+    stuck = view.stuck
+    if stuck is not None and stuck.rejected is not None:
+        return said("False", Reason.REJECTED, f"{stuck.name} keeps its last good one: {stuck.rejected.message}")
+    if view.is_behind and view.held_back:
+        return said("False", Reason.HELD_BACK, view.held_back)
+    if view.is_behind or not view.is_served:
         message = f"waiting for data planes to acknowledge generation {seen.generation}"
         return said("False", Reason.PENDING, message)
-    proof: Proof = delivery.proofs.get(seen.ref, UNPROVEN)
-    status: Status = "False" if proof.kind == "Unproven" else "True"
-    return said(status, Reason(proof.kind), proof.message)
+    status: Status = "False" if view.proof.kind == "Unproven" else "True"
+    return said(status, Reason(view.proof.kind), view.proof.message)
 
 
 def _ready(seen: Seen, parts: Sequence[Condition]) -> Condition:
@@ -167,8 +206,8 @@ def _ready(seen: Seen, parts: Sequence[Condition]) -> Condition:
     return Condition("Ready", worst.status, reason, message, seen.generation)
 
 
-def _degraded(seen: Seen, planes: Sequence[DataPlane]) -> Condition:
-    refusing = min((plane for plane in planes if plane.rejected), key=lambda plane: plane.name, default=None)
+def _degraded(seen: Seen, view: View) -> Condition:
+    refusing = view.refusing
     if refusing is None or refusing.rejected is None:
         return Condition("Degraded", "False", Reason.HEALTHY, "", seen.generation)
     message = f"{refusing.name} rejects the present configuration: {refusing.rejected.message}"

@@ -14,6 +14,7 @@ from enum import Flag, auto
 from costward_contract.policy import KIND
 
 from costward_operator.core.objects import Body, EventType, Seen, read
+from costward_operator.core.shared import Shared
 
 
 class Dirty(Flag):
@@ -59,6 +60,7 @@ class Store:
     """(namespace, name) -> uid of the present object."""
     _gone: dict[str, int] = field(default_factory=dict)
     """uid -> version at its deletion, for deletions that no LIST has confirmed yet."""
+    _shared: Shared = field(default_factory=Shared)
     _listed: int = 0
     """Version of the last LIST."""
     _complete: bool = False
@@ -92,9 +94,13 @@ class Store:
         uid = metadata.get("uid") if isinstance(metadata, Mapping) else None
         return self._objects.get(uid) if isinstance(uid, str) else None
 
+    def read(self, body: Body) -> Seen | None:
+        """What would be kept of this object; None where it is none."""
+        return read(body, self.known(body), self.kind, self._shared)
+
     def apply(self, type: EventType, body: Body) -> None:
         """Take an event of the watch, or the answer to an own write (MODIFIED)."""
-        seen = read(body, self.known(body), self.kind)
+        seen = self.read(body)
         if seen is None or self._is_old(seen):
             return
         if type == "DELETED":
@@ -128,6 +134,8 @@ class Store:
         if not self._complete:
             self._dirty |= Dirty.SPEC
         self._listed, self._complete = listing.version, True
+        # What statuses said long ago is not held for ever.
+        self._shared = Shared()
         return Drift(appeared, changed, len(lost))
 
     def _is_old(self, seen: Seen) -> bool:

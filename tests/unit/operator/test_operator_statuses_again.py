@@ -10,7 +10,7 @@ from costward_operator.core.objects import Seen, read
 from costward_operator.core.reconcile import Compiled, Statuses, compile_seen, status_changes
 from costward_operator.core.status import StatusChange
 
-from tests.fakes.apiserver_objects import LATER, NOW, policy
+from tests.fakes.apiserver_objects import LATER, NOW, policy, spec
 
 
 def seen(name: str) -> Seen:
@@ -69,11 +69,24 @@ def test_another_delivery_is_judged_for_all(statuses: Statuses, delivery: Delive
     assert again == status_changes(BEFORE, COMPILED, delivery, published(COMPILED), LATER)
 
 
-def test_another_compilation_is_judged_for_all(statuses: Statuses) -> None:
-    more = (*BEFORE, seen("d"))
+def test_another_compilation_is_judged_where_it_says_something_else(statuses: Statuses) -> None:
+    edited = read({**policy("a", spec_=spec(limit="7")), "metadata": {**policy("a")["metadata"], "generation": 2}})
+    assert edited is not None
+    more = (edited, *BEFORE[1:], seen("d"))
     compiled = compile_seen(more)
 
-    again = statuses.changes(more, compiled, SERVED, published(COMPILED, compiled), LATER)
+    again = by_name(statuses.changes(more, compiled, SERVED, published(COMPILED, compiled), LATER))
 
-    assert again == status_changes(more, compiled, SERVED, published(COMPILED, compiled), LATER)
-    assert len(again) == 4
+    anew = by_name(status_changes(more, compiled, SERVED, published(COMPILED, compiled), LATER))
+    kept = by_name(status_changes(more, compiled, SERVED, published(COMPILED, compiled), NOW))
+    assert again == {"a": anew["a"], "b": kept["b"], "c": kept["c"], "d": anew["d"]}
+
+
+def test_a_verdict_that_turned_is_judged_anew(statuses: Statuses) -> None:
+    refused = replace(COMPILED.judgements[BEFORE[0].uid], refused="Conflicted", message="another goes before it")
+    compiled = replace(COMPILED, judgements={**COMPILED.judgements, BEFORE[0].uid: refused})
+
+    again = by_name(statuses.changes(BEFORE, compiled, SERVED, published(COMPILED), LATER))
+
+    assert "another goes before it" in str(again["a"].status)
+    assert "another goes before it" not in str(again["b"].status)
