@@ -110,10 +110,11 @@ class RunningOperator:
 
 
 @contextmanager
-def installed_costward(api: Api, folder: Path) -> Iterator[Installed]:
+def installed_costward(api: Api, folder: Path, *words: str) -> Iterator[Installed]:
+    """`words`: more for helm, such as `--set=operator.replicas=1`."""
     values = str(CHART / "ci" / "secrets-values.yaml")
     # As the CRDs are the cluster's, another test may have put them there.
-    api.helm("install", "costward", str(CHART), "-f", values, "--take-ownership")
+    api.helm("install", "costward", str(CHART), "-f", values, "--take-ownership", *words)
     try:
         yield Installed(api, Authority(folder), folder)
     finally:
