@@ -59,6 +59,11 @@ class ApiServer:
     deaf: bool = False
     """Watches tell nothing: events pass unheard."""
 
+    @property
+    def watches(self) -> int:
+        """That are open."""
+        return len(self._streams)
+
     def break_watches(self, error: int | None = None) -> None:
         """End all streams, with an ERROR event of this code first where one is given."""
         for stream in self._streams:
