@@ -57,6 +57,7 @@ lint: setup ## formatting, ruff, mypy --strict, import contracts, generated code
 	@$(BIN)/python tools/proto.py --check
 	@$(BIN)/python tools/crds.py --check
 	@$(BIN)/python tools/chart_schema.py --check
+	@$(BIN)/python tools/versions_page.py --check
 	@echo "lint: clean"
 
 format: setup ## put every file into the house form
