@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from costward_contract.codec import decode
+from costward_contract.chunks import INDEX, TornError, read_index, stored
 from costward_contract.errors import SnapshotError
 
 if TYPE_CHECKING:
@@ -27,13 +27,10 @@ MEANINGS: Mapping[str, str] = {
     CA: "PEM file: what the operator's certificate must chain to",
     TOKEN: "a projected service account token with the operator's audience",
     NAME: "the name in the operator's certificate, where it is not the host above",
-    COLD_START: "folder of the mounted copy of the last snapshot, for a start without the operator",
+    COLD_START: "folder of the mounted ConfigMaps costward-snapshot*, for a start without the operator",
     NODE: "this data plane's name: the pod's; else the machine's",
 }
 """Of each variable, for `--help`."""
-
-CHUNKS = "snapshot-*"
-"""Files of a cold-start copy, each a mounted ConfigMap's `chunk`; their order is that of their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +90,22 @@ def control_plane_from(environ: Mapping[str, str], problems: list[str]) -> Contr
 
 
 def cold_start_copy(folder: Path | None) -> Snapshot | None:
-    """The snapshot whose chunks are mounted here; None where there is none, or it is torn. Blocks."""
+    """The newest whole snapshot of those that are mounted here, in the form of `costward_contract.chunks`; None where
+    there is none. ConfigMaps are mounted one by one, so the newest may be torn for a moment. Blocks."""
     if folder is None:
         return None
     try:
-        return decode(b"".join(path.read_bytes() for path in sorted(folder.glob(CHUNKS))))
-    except (OSError, SnapshotError) as problem:
+        index = read_index((folder / INDEX).read_text())
+    except (OSError, ValueError) as problem:
         log.warning("no cold-start copy in %s: %s", folder, problem)
         return None
+    for entry in index.entries:
+        try:
+            return stored(entry, lambda name: _piece(folder / name))
+        except (OSError, TornError, SnapshotError) as problem:
+            log.warning("a cold-start copy in %s is left out: %s", folder, problem)
+    return None
+
+
+def _piece(file: Path) -> bytes | None:
+    return file.read_bytes() if file.exists() else None

@@ -8,12 +8,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from costward_contract.chunks import TornError
 from costward_contract.snapshot import Snapshot
 
 from costward_operator.adapters.kube import COST_POLICIES, Kube
 from costward_operator.adapters.snapshot_store import SnapshotStore
 from costward_operator.adapters.watch import resync
-from costward_operator.core.chunks import TornError
 from costward_operator.core.known import Known
 from costward_operator.core.rollout import Pin
 from costward_operator.errors import KubeError, WatchLostError

@@ -1,5 +1,6 @@
 """Snapshots in ConfigMaps of fixed names: what a control plane or a data plane begins with while the other is away, and
-what `rollout undo` goes back to. `core.chunks` has the form and why a kill at any moment leaves a whole one."""
+what `rollout undo` goes back to. `costward_contract.chunks` has the form, and why a kill at any moment leaves a whole
+one."""
 
 from __future__ import annotations
 
@@ -10,19 +11,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from costward_contract.codec import decode, encode
+from costward_contract.chunks import (
+    INDEX,
+    INDEX_KEY,
+    PIECE_KEY,
+    Entry,
+    Index,
+    TornError,
+    digest,
+    opened,
+    pack,
+    piece_name,
+    read_index,
+)
+from costward_contract.codec import encode
 from costward_contract.errors import SnapshotError
 from costward_contract.snapshot import Snapshot
 
 from costward_operator.adapters.kube import CONFIG_MAPS, Kube
-from costward_operator.core.chunks import Entry, Index, TornError, digest, pack, read_index, unpack
 from costward_operator.core.rollout import PIN, Pin, named
 from costward_operator.errors import LeaseLostError, NotFoundError
 
 log = logging.getLogger(__name__)
-
-INDEX = "costward-snapshots"
-_KEY, _PIECE = "index", "piece"
 
 
 class SnapshotStore:
@@ -48,7 +58,7 @@ class SnapshotStore:
             index = index.without(slot)
             await self._write_index(index)
         for number, piece in enumerate(pieces):
-            await self._write(_name(slot, number), {"binaryData": {_PIECE: base64.b64encode(piece).decode()}})
+            await self._write(piece_name(slot, number), {"binaryData": {PIECE_KEY: base64.b64encode(piece).decode()}})
         await self._write_index(index.with_entry(Entry(slot, snapshot.hash, len(pieces), digest(pieces), at)))
 
     async def current(self) -> Snapshot | None:
@@ -88,22 +98,21 @@ class SnapshotStore:
 
     async def _load(self, entry: Entry) -> Snapshot | None:
         try:
-            pieces = [await self._piece(_name(entry.slot, number)) for number in range(entry.chunks)]
-            snapshot = decode(unpack(entry, pieces))
+            pieces = [await self._piece(piece_name(entry.slot, number)) for number in range(entry.chunks)]
+            return opened(entry, pieces)
         except (TornError, SnapshotError) as error:
             log.warning("a stored snapshot is left out: %s", error)
             return None
-        return snapshot if snapshot.hash == entry.hash else None
 
     async def _piece(self, name: str) -> bytes | None:
         try:
             body = await self._kube.get(CONFIG_MAPS, self._namespace, name)
-            return base64.b64decode((body.get("binaryData") or {}).get(_PIECE, ""), validate=True)
+            return base64.b64decode((body.get("binaryData") or {}).get(PIECE_KEY, ""), validate=True)
         except (NotFoundError, binascii.Error):
             return None
 
     async def _write_index(self, index: Index) -> None:
-        await self._write(INDEX, {"data": {_KEY: index.text()}})
+        await self._write(INDEX, {"data": {INDEX_KEY: index.text()}})
 
     async def _write(self, name: str, content: dict[str, Any]) -> None:
         if not self._may_write():
@@ -118,11 +127,7 @@ class SnapshotStore:
 
 def _index(body: Mapping[str, Any]) -> Index:
     try:
-        return read_index(str((body.get("data") or {}).get(_KEY, ""))) if body else Index()
+        return read_index(str((body.get("data") or {}).get(INDEX_KEY, ""))) if body else Index()
     except TornError as error:
         log.warning("%s", error)
         return Index()
-
-
-def _name(slot: int, number: int) -> str:
-    return f"costward-snapshot-{slot}-{number}"

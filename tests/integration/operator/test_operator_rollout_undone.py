@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from costward_operator.adapters.snapshot_store import INDEX
+from costward_contract.chunks import INDEX
 from costward_operator.core.rollout import PIN
 
 from tests.fakes.apiserver import ApiServer

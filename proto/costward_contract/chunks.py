@@ -1,4 +1,5 @@
-"""A snapshot as ConfigMaps of fixed names, and back: how a torn or mixed write is told from a whole one.
+"""A snapshot as ConfigMaps of fixed names, and back: how a torn or mixed write is told from a whole one. The operator
+writes them; it reads them by the API, and a data plane as files that are mounted under the same names.
 
 A ConfigMap holds at most 1 MiB, so the bytes are cut. The pieces of a snapshot lie in a slot; an index, written last,
 says what each slot holds. A new snapshot goes into the slot that was written longest ago, so that the present one stays
@@ -11,8 +12,17 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+
+from costward_contract.codec import decode
+from costward_contract.snapshot import Snapshot
+
+INDEX = "costward-snapshots"
+"""The ConfigMap, and the file, that holds the index."""
+
+INDEX_KEY, PIECE_KEY = "index", "piece"
+"""Of their ConfigMaps."""
 
 CHUNK_BYTES = 700 * 1024
 """Of a ConfigMap's 1,048,576; as base64 in JSON these are 956 KiB, under the 1 MiB that some proxies before an API
@@ -71,6 +81,25 @@ class Index:
 
     def text(self) -> str:
         return json.dumps({"format": _FORMAT, "snapshots": [asdict(entry) for entry in self.entries]}, indent=1)
+
+
+def piece_name(slot: int, number: int) -> str:
+    """The ConfigMap, and the file, that holds a piece."""
+    return f"costward-snapshot-{slot}-{number}"
+
+
+def stored(entry: Entry, read: Callable[[str], bytes | None]) -> Snapshot:
+    """`read` gives a piece by its name; None: it is not there. Raises TornError, SnapshotError."""
+    pieces = [read(piece_name(entry.slot, number)) for number in range(entry.chunks)]
+    return opened(entry, pieces)
+
+
+def opened(entry: Entry, pieces: Sequence[bytes | None]) -> Snapshot:
+    """Raises TornError, SnapshotError."""
+    snapshot = decode(unpack(entry, pieces))
+    if snapshot.hash != entry.hash:
+        raise TornError(f"what is stored as snapshot {entry.hash[:19]} is {snapshot.hash[:19]}")
+    return snapshot
 
 
 def pack(data: bytes) -> tuple[bytes, ...]:

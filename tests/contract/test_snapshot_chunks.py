@@ -6,7 +6,7 @@ import json
 import random
 
 import pytest
-from costward_operator.core.chunks import (
+from costward_contract.chunks import (
     CHUNK_BYTES,
     SLOTS,
     Entry,
