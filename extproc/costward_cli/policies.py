@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from costward_contract.cluster_policy import ClusterCostPolicy
 from costward_contract.compiler import compile_policies
-from costward_contract.parse import parse_documents
+from costward_contract.parse import KINDS, parse_documents
 from costward_contract.policy import CostPolicy
 from costward_contract.problem import Problem
 from costward_contract.snapshot import Snapshot
@@ -25,16 +26,18 @@ class Reading:
 def read_files(paths: Iterable[Path]) -> Reading:
     """All policies of these files together, as a data plane would take them."""
     policies: list[CostPolicy] = []
+    platforms: list[ClusterCostPolicy] = []
     problems: list[Problem] = []
     for path in paths:
         try:
-            parsed = parse_documents(path.read_text(encoding="utf-8"), str(path))
+            parsed = parse_documents(path.read_text(encoding="utf-8"), str(path), KINDS)
         except (OSError, UnicodeDecodeError) as error:
             problems.append(Problem(str(path), None, "", None, f"cannot be read: {error}"))
             continue
         policies += parsed.policies
+        platforms += parsed.cluster_policies
         problems += parsed.problems
-    snapshot, verdicts = compile_policies(policies)
+    snapshot, verdicts = compile_policies(policies, platforms)
     problems += [Problem(verdict.ref, None, "", None, verdict.message) for verdict in verdicts if not verdict.accepted]
     return Reading(snapshot, tuple(problems))
 

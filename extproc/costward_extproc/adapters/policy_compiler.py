@@ -61,16 +61,16 @@ def load(path: Path, child: subprocess.Popen[bytes] | None = None, seconds: floa
 def compile_file(path: Path) -> Snapshot:
     """In this process. Raises PolicyFileError with every problem."""
     from costward_contract.compiler import compile_policies
-    from costward_contract.parse import parse_documents
+    from costward_contract.parse import KINDS, parse_documents
 
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise PolicyFileError([f"{path}: cannot be read: {problem}"]) from problem
-    parsed = parse_documents(text, str(path))
+    parsed = parse_documents(text, str(path), KINDS)
     if parsed.problems:
         raise PolicyFileError([str(problem) for problem in parsed.problems])
-    snapshot, verdicts = compile_policies(parsed.policies)
+    snapshot, verdicts = compile_policies(parsed.policies, parsed.cluster_policies)
     rejected = [_sentence(path, verdict) for verdict in verdicts if not verdict.accepted]
     if rejected:
         raise PolicyFileError(rejected)
