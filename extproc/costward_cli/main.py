@@ -11,6 +11,7 @@ from costward_cli.commands.demo import demo
 from costward_cli.commands.doctor import doctor
 from costward_cli.commands.envoy_config import envoy_config
 from costward_cli.commands.explain import explain
+from costward_cli.commands.pause import pause, resume
 from costward_cli.commands.policy import policy
 from costward_cli.commands.replay import replay
 from costward_cli.commands.stand_in import stand_in
@@ -51,5 +52,7 @@ app.command("stand-in")(stand_in)
 app.command("doctor")(doctor)
 app.command("replay")(replay)
 app.command("explain")(explain)
+app.command("pause")(pause)
+app.command("resume")(resume)
 app.add_typer(policy, name="policy")
 app.add_typer(wiring, name="wiring")

@@ -12,7 +12,7 @@ from costward_contract.versions import minor_of, standing, supported, table
 from tools.cluster_parts import kubernetes_version, required
 
 ROOT = Path(__file__).resolve().parents[2]
-ISTIO_COMMITS = {"v0.0.0-20260827124520-eed52ebb66ad": "1.32"}
+ISTIO_COMMITS = {"v0.0.0-20260827124520-eed52ebb66ad": "1.31"}
 """Istio's Go module has no release numbers: each commit that the bench may run, and what its file VERSION says.
 A new commit in go.mod is to be looked up there and put here."""
 
