@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from costward_operator.errors import OperatorError, SettingsError
 from costward_operator.settings import Settings
 
-_COLLECTED = (20_000, 50, 1_000)
+_COLLECTED = (20_000, 20, 10)
 """Of the garbage collector. What is known of ten thousand policies is millions of objects that live for long: with
 Python's own 700, 10, 10, walking them again and again was half of the operator's CPU. Most garbage here is in no cycle
 and goes at once; twenty thousand young objects are some megabytes."""

@@ -42,9 +42,11 @@ LONGEST_PAUSE_S = 10.0
 """Between later attempts: an operator that was away for hours finds its data planes within seconds of its return."""
 
 _OPTIONS = [
-    # A half-open connection, as after a node's loss, is found within fifteen seconds.
+    # A half-open connection, as after a node's loss, or a peer that hangs is found within fifteen seconds.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
+    # Without it gRPC waits a minute for a peer that is stopped and whose kernel still takes what is sent.
+    ("grpc.http2.ping_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
     # Ten thousand policies are some megabytes.
     ("grpc.max_receive_message_length", 256 * 1024 * 1024),

@@ -18,6 +18,8 @@ _OPTIONS = [
     # One that is gone without a word, as after a node's loss, is no data plane in scope any more after half a minute.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # Without it gRPC waits a minute for a data plane that is stopped and whose kernel still takes what is sent.
+    ("grpc.http2.ping_timeout_ms", 10_000),
     # The newest of a restarted operator must bind the port while the old one's last streams end.
     ("grpc.so_reuseport", 1),
 ]
