@@ -21,6 +21,7 @@ from costward_operator.adapters.kube import Kube, session
 from costward_operator.adapters.leader import Leader
 from costward_operator.adapters.snapshot_store import SnapshotStore
 from costward_operator.adapters.status_writer import StatusWriter
+from costward_operator.adapters.target_lookup import TargetLookup
 from costward_operator.adapters.unconnected import Unconnected
 from costward_operator.adapters.watch import watch
 from costward_operator.admin import Admin, Vitals
@@ -131,7 +132,7 @@ async def _lead(parts: _Parts) -> None:
     parts.vitals.hear()
     snapshots = SnapshotStore(parts.kube, parts.settings.namespace, lambda: parts.leader.leads)
     saver = Saver(snapshots, parts.settings.save_s, parts.now, parts.metrics.failed)
-    rounds, writer = _working(parts, saver)
+    rounds, writer, lookup = _working(parts, saver)
     rollout = rounds.rollout
     parts.changed.append(rounds.look)
     rollout.published = await _last_good(parts, snapshots)
@@ -148,7 +149,8 @@ async def _lead(parts: _Parts) -> None:
 
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(_prove(parts, rounds)),
+            group.create_task(lookup.run()),
+            group.create_task(_prove(parts, rounds, lookup)),
             group.create_task(keep_pinned(snapshots, pinned, parts.metrics.failed)),
             group.create_task(parts.leader.keep()),
             group.create_task(rounds.run()),
@@ -174,7 +176,7 @@ async def _lead(parts: _Parts) -> None:
             task.cancel()
 
 
-def _working(parts: _Parts, saver: Saver) -> tuple[Rounds, StatusWriter]:
+def _working(parts: _Parts, saver: Saver) -> tuple[Rounds, StatusWriter, TargetLookup]:
     world, settings, metrics = parts.world, parts.settings, parts.metrics
 
     def turned() -> None:
@@ -189,6 +191,7 @@ def _working(parts: _Parts, saver: Saver) -> tuple[Rounds, StatusWriter]:
         again=lambda: rounds.poke(),
         clock=world.clock,
     )
+    lookup = TargetLookup(parts.kube, lambda: rounds.poke(), metrics.failed)
     rollout = Rollout(
         publisher=parts.publisher,
         may_publish=lambda: parts.leader.leads,
@@ -201,6 +204,7 @@ def _working(parts: _Parts, saver: Saver) -> tuple[Rounds, StatusWriter]:
         known=parts.known,
         rollout=rollout,
         proofs=world.proofs or Unconnected(),
+        targets=lookup,
         told=Told(writer.want, metrics.compiled, metrics.failed, turned),
         debounce_s=settings.debounce_s,
         clock=world.clock,
@@ -210,16 +214,17 @@ def _working(parts: _Parts, saver: Saver) -> tuple[Rounds, StatusWriter]:
     metrics.watch("status_waiting", "Statuses that wait to be written", lambda: writer.waiting)
     metrics.watch("held_back", "1 where not all data planes get the newest", lambda: float(bool(rollout.held_back)))
     metrics.watch("policies", "Policies that are known", lambda: len(parts.known.objects()))
-    return rounds, writer
+    return rounds, writer, lookup
 
 
-async def _prove(parts: _Parts, rounds: Rounds) -> None:
+async def _prove(parts: _Parts, rounds: Rounds, lookup: TargetLookup) -> None:
     """For ever, where it is this process that proves."""
     if parts.world.proofs is not None or parts.sightings is None:
         return
     needs = Needs(parts.kube, parts.known, parts.world.wall, parts.metrics.failed, rounds.look, parts.sightings)
-    async with proving(parts.settings.proof, needs) as prover:
+    async with proving(parts.settings.proof, needs) as (prover, wirings):
         rounds.proofs = prover
+        lookup.wired = lambda: wirings.hosts
         await keep_proving(prover, parts.metrics.failed)
 
 

@@ -9,6 +9,7 @@ from costward_contract.snapshot import Snapshot
 
 from costward_operator.core.delivery import DataPlane, Proof
 from costward_operator.core.rollout import Trying
+from costward_operator.core.targets import Asked, Looked
 
 
 class Publisher(Protocol):
@@ -26,6 +27,13 @@ class Publisher(Protocol):
     @property
     def acks(self) -> tuple[DataPlane, ...]:
         """Every data plane that is connected now, with what it acknowledged last."""
+        ...
+
+
+class Targets(Protocol):
+    def known(self, asked: Asked) -> Looked | None:
+        """What is known of the targets that policies name. None: not all was looked up yet; it will be, and then the
+        loop is told."""
         ...
 
 

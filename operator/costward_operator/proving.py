@@ -54,8 +54,9 @@ class Needs:
 
 
 @asynccontextmanager
-async def proving(settings: ProofSettings, needs: Needs) -> AsyncIterator[Prover]:
-    """A prover that is not run yet, and what it rests on, which is."""
+async def proving(settings: ProofSettings, needs: Needs) -> AsyncIterator[tuple[Prover, Wirings]]:
+    """A prover that is not run yet, and the wirings that it rests on, which are listed meanwhile where there is a
+    mesh."""
     wirings = Wirings(needs.kube, needs.failed)
     async with aiohttp.ClientSession() as http:
         prover = Prover(
@@ -70,7 +71,7 @@ async def proving(settings: ProofSettings, needs: Needs) -> AsyncIterator[Prover
         )
         tasks = [asyncio.create_task(wirings.run())] if settings.istiod else []
         try:
-            yield prover
+            yield prover, wirings
         finally:
             for task in tasks:
                 task.cancel()

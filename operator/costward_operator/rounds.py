@@ -14,11 +14,13 @@ from costward_contract.memory import Memory
 
 from costward_operator.core.delivery import DataPlane, Delivery, Digests
 from costward_operator.core.known import Known
+from costward_operator.core.objects import Seen
 from costward_operator.core.reconcile import Compiled, Statuses, compile_seen
 from costward_operator.core.status import StatusChange
 from costward_operator.core.store import Dirty
+from costward_operator.core.targets import Asked, Looked, asked_of
 from costward_operator.delivery.scopes import scoped
-from costward_operator.ports import Proofs
+from costward_operator.ports import Proofs, Targets
 from costward_operator.rollout import Rollout
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class Rounds:
     known: Known
     rollout: Rollout
     proofs: Proofs
+    targets: Targets
     told: Told
     debounce_s: float
     clock: Callable[[], float]
@@ -57,6 +60,8 @@ class Rounds:
     first: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a round was gone through, well or not, with all that there is."""
     _compiled: Compiled | None = None
+    _asked: Asked = field(default_factory=Asked)
+    _facts: Looked | None = None
     # What the store holds was read strictly, or is held as unreadable.
     _memory: Memory = field(default_factory=lambda: Memory(read_strictly=True))
     _digests: Digests = field(default_factory=Digests)
@@ -106,10 +111,14 @@ class Rounds:
             return
         self._dirty |= self.known.take_dirty()
         objects = self.known.objects()
-        if Dirty.SPEC in self._dirty or self._compiled is None:
-            begun = self.clock()
-            self._compiled = await asyncio.to_thread(compile_seen, objects, memory=self._memory, digests=self._digests)
-            self.told.compiled(self.clock() - begun)
+        if Dirty.SPEC in self._dirty:
+            self._asked = asked_of(objects)
+        facts = self.targets.known(self._asked)
+        if facts is None:
+            # A policy whose target was not looked up yet would fall out of the snapshot.
+            return
+        if Dirty.SPEC in self._dirty or self._compiled is None or facts is not self._facts:
+            self._compiled = await self._compile(objects, facts)
         compiled = self._compiled
         await self.rollout.step(compiled)
         looked = self._look()
@@ -123,6 +132,15 @@ class Rounds:
         )
         self._looked = looked
         self.told.want(changes)
+
+    async def _compile(self, objects: tuple[Seen, ...], looked: Looked) -> Compiled:
+        begun = self.clock()
+        compiled = await asyncio.to_thread(
+            compile_seen, objects, looked.facts, looked.troubles, self._memory, self._digests
+        )
+        self.told.compiled(self.clock() - begun)
+        self._facts, self._looked = looked, None
+        return compiled
 
     def _look(self) -> tuple[Delivery, str]:
         rollout = self.rollout

@@ -100,13 +100,16 @@ class Kube:
         self._sleep = sleep
         self._chance = chance
 
-    async def pages(self, resource: Resource, page: int = PAGE, selector: str = "") -> AsyncIterator[Page]:
-        """All objects of the cluster, or those with the labels of `selector`, as they were at one moment. Raises
-        GoneError where that moment is compacted away before the last page: what came so far is then worth nothing."""
+    async def pages(
+        self, resource: Resource, page: int = PAGE, *, selector: str = "", namespace: str = ""
+    ) -> AsyncIterator[Page]:
+        """All objects of the cluster, or those of a namespace or with the labels of `selector`, as they were at one
+        moment. Raises GoneError where that moment is compacted away before the last page: what came so far is then
+        worth nothing."""
         chosen = {"labelSelector": selector} if selector else {}
         params = {"limit": str(page), **chosen}
         while True:
-            body = await self._again("GET", resource.path(), params)
+            body = await self._again("GET", resource.path(namespace), params)
             metadata = body.get("metadata") or {}
             # Items of a list may come without saying what they are.
             kind = {"apiVersion": resource.api_version, "kind": resource.kind}

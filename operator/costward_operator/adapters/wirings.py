@@ -34,11 +34,17 @@ class Wirings:
         self._failed = failed
         self._sleep = sleep
         self._paths: tuple[Path, ...] = ()
+        self._is_listed = False
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """Of all wirings that are applied; none before the first list."""
         return self._paths
+
+    @property
+    def hosts(self) -> frozenset[str] | None:
+        """Whose calls go by a data plane somewhere; None before the first list."""
+        return frozenset(host for path in self._paths for host in path.hosts) if self._is_listed else None
 
     async def run(self) -> None:
         """For ever."""
@@ -57,5 +63,6 @@ class Wirings:
             log.warning("EnvoyFilters cannot be listed, so that their proof is not known: %s", error)
             self._failed("wirings")
             return False
+        self._is_listed = True
         self._paths = tuple(dict.fromkeys(path for path in found if path is not None))
         return True
