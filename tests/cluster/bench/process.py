@@ -55,6 +55,11 @@ class Process:
 
     def start(self) -> None:
         """Returns when it is ready. Raises BenchError."""
+        self.begin()
+        self.await_ready()
+
+    def begin(self) -> None:
+        """Does not wait. It ends with the thread that calls this, which therefore is one that lasts."""
         with self.log.open("ab") as sink:
             self._running = subprocess.Popen(
                 [sys.executable, "-S", "-E", str(TETHER), str(os.getpid()), *self.command],
@@ -65,7 +70,6 @@ class Process:
                 cwd=self.cwd,
                 start_new_session=True,
             )
-        self.await_ready()
 
     def await_ready(self, seconds: float = READY_SECONDS) -> None:
         """Raises BenchError where it ends or does not answer within `seconds`."""
