@@ -26,8 +26,10 @@ _TIMEOUT_S = 15
 class KubeApi:
     """`costward_cli.cluster.ports.Cluster` by HTTP."""
 
-    def __init__(self, client: httpx2.Client) -> None:
+    def __init__(self, client: httpx2.Client, namespace: str) -> None:
+        """`namespace`: that of the kubeconfig's context."""
         self._client = client
+        self.namespace = namespace
 
     def items(self, kind: Kind, namespace: str | None = None) -> list[Obj]:
         found: list[Obj] = []
@@ -97,7 +99,7 @@ def connected(context: str | None = None) -> KubeApi:
         ) from error
     if chosen is None:
         raise CliError("the kubeconfig names no current context", mend="kubectl config use-context NAME, or --context")
-    return KubeApi(Client(chosen, ConnectionParams(timeout=httpx2.Timeout(_TIMEOUT_S))))
+    return KubeApi(Client(chosen, ConnectionParams(timeout=httpx2.Timeout(_TIMEOUT_S))), chosen.namespace)
 
 
 def _refusal(method: str, path: str, answer: httpx2.Response) -> str:

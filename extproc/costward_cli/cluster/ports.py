@@ -13,6 +13,9 @@ Obj = dict[str, Any]
 class Cluster(Protocol):
     """One API server as the person at the keyboard may use it. Each call raises CliError where it is refused."""
 
+    namespace: str
+    """The one that is meant where none is given."""
+
     def items(self, kind: Kind, namespace: str | None = None) -> list[Obj]:
         """All objects of the kind, of one namespace or of all. Empty where the server does not know the kind."""
         ...

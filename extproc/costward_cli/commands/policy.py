@@ -48,6 +48,33 @@ def check(files: _Files, as_json: _Json = False) -> None:
 
 
 @policy.command()
+def status(
+    namespace: Annotated[str | None, typer.Option("--namespace", "-n", help="Default: the kubeconfig's.")] = None,
+    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="And the platform's policies.")] = False,
+    context: Annotated[str | None, typer.Option(help="Of the kubeconfig; default: the current one.")] = None,
+    as_json: _Json = False,
+) -> None:
+    """Tell how the policies of a cluster stand: accepted, programmed (and by what that is proven), since when."""
+    from costward_cli.cluster.kinds import CLUSTER_COST_POLICY, COST_POLICY
+    from costward_cli.cluster.kube import connected
+    from costward_cli.cluster.show import standing_table
+    from costward_cli.cluster.standing import standings
+
+    cluster = connected(context)
+    found = cluster.items(COST_POLICY, None if everywhere else namespace or cluster.namespace)
+    if everywhere:
+        found += cluster.items(CLUSTER_COST_POLICY)
+    told = standings(found, time.time())
+    if as_json:
+        typer.echo(json.dumps({"policies": [dataclasses.asdict(one) for one in told]}, indent=2))
+    elif told:
+        Console().print(standing_table(told))
+    else:
+        where = "this cluster" if everywhere else f"namespace {namespace or cluster.namespace}"
+        typer.echo(f"No policy in {where}.")
+
+
+@policy.command()
 def explain(
     files: _Files,
     user: Annotated[str | None, typer.Option(help="The caller's user, as its header would carry it.")] = None,

@@ -1,0 +1,34 @@
+"""What the commands for platform teams tell, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from costward_cli.cluster.standing import SHOWN, Standing, Told, age, short_hash, unmet
+
+_COLOURS = {"True": "green", "False": "red", "Unknown": "yellow"}
+
+
+def plain_table(headings: Sequence[str]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def standing_table(standings: Sequence[Standing]) -> RenderableType:
+    """One row a policy, and below it why something does not hold."""
+    table = plain_table(("policy", *SHOWN, "age", "snapshot"))
+    for one in standings:
+        cells = [_cell(one.conditions[kind]) for kind in SHOWN]
+        table.add_row(escape(one.ref), *cells, age(one.age_s), short_hash(one.snapshot) or "none")
+    remarks = [escape(f"{one.ref}: {kind}: {told.message}") for one in standings for kind, told in unmet(one)]
+    return Group(table, *remarks)
+
+
+def _cell(told: Told) -> str:
+    return f"[{_COLOURS.get(told.status, 'yellow')}]{escape(told.status)}[/] {escape(told.reason)}".rstrip()
