@@ -70,6 +70,9 @@ class Rounds:
     _scopes: frozenset[tuple[str, str]] = frozenset()
     _due: asyncio.Event = field(default_factory=asyncio.Event)
     _dirty: Dirty = Dirty.NO
+    _rested_at: float = 0.0
+    """By `clock`. After a compile as long as it took: while thousands of policies change, half of the time is left for
+    writing what became of them. A change that comes alone does not wait."""
 
     def poke(self) -> None:
         """Something changed, or is to be looked at anew."""
@@ -88,7 +91,7 @@ class Rounds:
                 async with asyncio.timeout(LOOK_S):
                     await self._due.wait()
                 # Whatever comes until then is part of this round.
-                await asyncio.sleep(self.debounce_s)
+                await asyncio.sleep(max(self.debounce_s, self._rested_at - self.clock()))
             except TimeoutError:
                 pass
             self._due.clear()
@@ -138,7 +141,9 @@ class Rounds:
         compiled = await asyncio.to_thread(
             compile_seen, objects, looked.facts, looked.troubles, self._memory, self._digests
         )
-        self.told.compiled(self.clock() - begun)
+        took = self.clock() - begun
+        self._rested_at = begun + 2 * took
+        self.told.compiled(took)
         self._facts, self._looked = looked, None
         return compiled
 
