@@ -27,6 +27,8 @@ PROMISES: Mapping[str, tuple[str, str]] = {
     "O2": ("P5", "whatever the API server does, data planes keep their configuration and nothing is lost"),
     "O3": ("P7", "one operator writes, whatever the clocks say"),
     "O4": ("P6", "a bad or restless policy harms only itself"),
+    "O5": ("P5, P6", "many policies at once cost seconds, and true statuses cost nothing"),
+    "C1": ("P5", "a damaged snapshot never takes the place of a good one"),
 }
 """Of each row of the fault list: which promises it shows, in which words."""
 

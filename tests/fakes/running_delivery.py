@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
-from costward_contract.v1.delivery_pb2_grpc import add_DeliveryServicer_to_server
+from costward_contract.v1.delivery_pb2_grpc import DeliveryServicer, add_DeliveryServicer_to_server
 from costward_extproc.adapters.stream_snapshots import Pulses, StreamSnapshots
 from costward_extproc.adapters.sums import Sums
 from costward_extproc.control_plane import ControlPlane
@@ -35,7 +35,7 @@ def delivery(leader: Callable[[], str | None] = lambda: None) -> Delivery:
 
 
 @asynccontextmanager
-async def serving(service: Delivery, authority: Authority, port: int = 0) -> AsyncIterator[str]:
+async def serving(service: DeliveryServicer, authority: Authority, port: int = 0) -> AsyncIterator[str]:
     """Its `host:port`."""
     pair = authority.issue(NAME)
     server = grpc.aio.server()
