@@ -36,6 +36,8 @@ class Reason(StrEnum):
     TARGET_NOT_SERVED = "TargetNotServed"
     """The target is there, and nothing comes through it: a Service without pods, a ServiceEntry without wiring."""
     NOT_ACCEPTED = "NotAccepted"
+    NOT_HONOURED = "NotHonoured"
+    """Data planes of this version do not decide by what is called, only by who calls."""
     HELD_BACK = "HeldBack"
     """People went back to an older snapshot, or the newest is on trial."""
     NO_DATA_PLANE = "NoDataPlane"

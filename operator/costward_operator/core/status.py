@@ -23,7 +23,12 @@ _ANCESTOR_TYPES: tuple[ConditionType, ...] = ("Accepted", "ResolvedRefs", "Progr
 _MOST_ANCESTORS = 16
 """GEP-713's bound, and the CRDs'."""
 
+_BY_CALLER = "data planes decide by the caller's namespace alone so far: name that, or leave targetRefs out"
 _NOT_IN_FORCE = "a policy that is not accepted governs nothing"
+
+_HONOURED = ("Namespace", "Cluster")
+"""Kinds of targets that data planes decide by: where the caller is. What is sent to a Service, to a ServiceEntry or
+through a route of a Gateway is in the snapshot, and nobody looks at it yet."""
 
 Refusal = Literal["Invalid", "Conflicted", "TargetNotFound"]
 
@@ -178,6 +183,10 @@ def _programmed(seen: Seen, view: View) -> Condition:
 
     if view.judgement.refused is not None:
         return said("False", Reason.NOT_ACCEPTED, _NOT_IN_FORCE)
+    idle = [target for target in seen.targets if target.kind not in _HONOURED]
+    if idle:
+        named = ", ".join(f"{target.kind} {target.name}" for target in idle)
+        return said("False", Reason.NOT_HONOURED, f"{named}: {_BY_CALLER}")
     if not view.settled:
         return said("Unknown", Reason.PENDING, "waiting for the data planes to connect")
     if not view.is_connected:
