@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from costward_cli.cluster.findings import Finding
 from costward_cli.cluster.standing import SHOWN, Standing, Told, age, short_hash, unmet
 
 _COLOURS = {"True": "green", "False": "red", "Unknown": "yellow"}
@@ -32,3 +33,14 @@ def standing_table(standings: Sequence[Standing]) -> RenderableType:
 
 def _cell(told: Told) -> str:
     return f"[{_COLOURS.get(told.status, 'yellow')}]{escape(told.status)}[/] {escape(told.reason)}".rstrip()
+
+
+_STATES = {"ok": "green", "degraded": "yellow", "missing": "red"}
+
+
+def findings_table(findings: Sequence[Finding]) -> RenderableType:
+    table = plain_table(("what", "where", "state", "found", "how to mend"))
+    for one in findings:
+        state = f"[{_STATES[one.state]}]{one.state}[/]"
+        table.add_row(escape(one.what), escape(one.where), state, escape(one.found), escape(one.mend))
+    return table
