@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 from costward_contract.delta import parts_of, snapshot_of
 from costward_contract.v1 import delivery_pb2 as wire
@@ -46,8 +48,14 @@ def teams(api: Api) -> Iterator[tuple[Api, Api]]:
 
 
 @pytest.fixture
-async def address(installed: Installed, teams: tuple[Api, Api]) -> AsyncIterator[str]:
-    async with operating(installed.settings(), World(me="a")) as served:
+def admin() -> list[int]:
+    """The operator's admin port, once it runs."""
+    return []
+
+
+@pytest.fixture
+async def address(installed: Installed, teams: tuple[Api, Api], admin: list[int]) -> AsyncIterator[str]:
+    async with operating(installed.settings(), World(me="a", started=admin.append)) as served:
         # Until then it does not lead, and turns everybody away.
         await until_true(lambda: condition(teams[0].get("costpolicy", "bot"), "Accepted") == "True/Accepted")
         yield served
@@ -99,6 +107,27 @@ async def test_a_sidecar_that_names_itself_after_another_still_gets_and_tells_of
             assert condition(theirs.get("costpolicy", "bot"), "Programmed") == "False/Unproven"
 
 
+async def test_a_sidecar_reports_for_its_own_namespace_only(
+    installed: Installed, teams: tuple[Api, Api], address: str, admin: list[int]
+) -> None:
+    mine, theirs = (team.namespace for team in teams)
+    sums = [
+        wire.Sum(policy=f"{theirs}/bot", workload=f"{theirs}/bot", exchanges=7, last=int(time.time())),
+        wire.Sum(policy=f"{theirs}/bot", workload=f"{mine}/bot", exchanges=7, last=int(time.time())),
+        wire.Sum(policy=f"{mine}/bot", workload=f"{mine}/bot", exchanges=3, last=int(time.time())),
+    ]
+    async with _called(installed.source(address, "sidecar", BOT, teams[0]), address) as call:
+        await call.write(wire.Told(hello=wire.Hello(node="sidecar", version="x")))
+        await call.write(wire.Told(pulse=wire.Pulse(serving=True, since=1, sums=sums)))
+
+        await until_true(lambda: f"{mine}/bot" in _reported(admin[0]))
+
+        assert {policy: sums["exchanges"] for policy, sums in _reported(admin[0]).items()} == {f"{mine}/bot": 3}
+        # What came for its own namespace proves its own policy, and no other's.
+        await until_true(lambda: condition(teams[0].get("costpolicy", "bot"), "Degraded") == "False/Healthy")
+        assert condition(teams[1].get("costpolicy", "bot"), "Programmed") != "True/Seen"
+
+
 @pytest.mark.parametrize(
     "token_of",
     [
@@ -130,6 +159,11 @@ async def _called(source: ControlPlane, address: str) -> AsyncIterator[Any]:
         call = DeliveryStub(channel).Follow(metadata=metadata)
         yield call
         call.cancel()
+
+
+def _reported(port: int) -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"http://127.0.0.1:{port}/planes").json()["policies"]
+    return found
 
 
 def _policies(update: wire.Update) -> list[Any]:
