@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,3 +96,35 @@ def test_a_policy_without_an_operator_stands_as_not_seen(platform: Api) -> None:
     assert (one["namespace"], one["name"], one["snapshot"]) == (platform.namespace, "six-line", "")
     assert {told["reason"] for told in one["conditions"].values()} == {"NotSeen"}
     assert "Ready" in run(platform, "policy", "status", "-A").stdout
+
+
+def test_a_pods_policies_are_explained(platform: Api, tmp_path: Path) -> None:
+    # As the API server would have it, defaults and managed fields included.
+    for name, priority in (("first", 7), ("second", 0)):
+        metadata = {"name": name, "namespace": platform.namespace}
+        models = [{"name": "small", "model": "gpt-5-mini"}, {"name": "large", "model": "gpt-5"}]
+        spec = {
+            "owner": {"team": "support"},
+            "priority": priority,
+            "models": models,
+            "aliases": {"auto": "small..large"},
+        }
+        platform.apply(
+            {"apiVersion": "costward.dev/v1alpha1", "kind": "CostPolicy", "metadata": metadata, "spec": spec}
+        )
+    platform.kubectl("run", "bot", "--image=app")
+    body = tmp_path / "body.json"
+    body.write_text(json.dumps({"model": "auto", "messages": [{"role": "user", "content": "When are you open?"}]}))
+    words = ("policy", "explain", "--pod", "bot", "-n", platform.namespace, "--request", str(body))
+
+    told = json.loads(run(platform, *words, "--json").stdout)
+
+    assert told["workload"] == f"local/{platform.namespace}/default"
+    assert [(one["ref"].partition("/")[2], one["role"]) for one in told["policies"]] == [
+        ("first", "governs"),
+        ("second", "later"),
+    ]
+    assert [(one["asked"], one["model"]) for one in told["account"]["goes"]] == [("auto", "gpt-5")]
+    assert "priority 7, this one 0" in " ".join(run(platform, *words).stdout.split())
+    missing = run(platform, "policy", "explain", "--pod", "nobody", "-n", platform.namespace)
+    assert (missing.returncode, "there is no pod nobody" in missing.stderr) == (1, True)

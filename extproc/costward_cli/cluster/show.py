@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -10,6 +11,10 @@ from rich.table import Table
 
 from costward_cli.cluster.findings import Finding
 from costward_cli.cluster.standing import SHOWN, Standing, Told, age, short_hash, unmet
+
+if TYPE_CHECKING:
+    # It loads the data plane's core, which other commands do not need.
+    from costward_cli.cluster.applying import Applying
 
 _COLOURS = {"True": "green", "False": "red", "Unknown": "yellow"}
 
@@ -44,3 +49,10 @@ def findings_table(findings: Sequence[Finding]) -> RenderableType:
         state = f"[{_STATES[one.state]}]{one.state}[/]"
         table.add_row(escape(one.what), escape(one.where), state, escape(one.found), escape(one.mend))
     return table
+
+
+def applying_table(found: Applying) -> RenderableType:
+    table = plain_table(("policy", "kind", "role", "why"))
+    for one in found.policies:
+        table.add_row(escape(one.ref), one.kind, one.role, escape(one.why))
+    return Group(escape(f"Calls of {found.workload}:"), table)

@@ -16,6 +16,7 @@ from costward_cli.problems import CliError
 if TYPE_CHECKING:
     from costward_extproc.core.identity import Workload
 
+    from costward_cli.cluster.applying import Applying
     from costward_cli.policy.account import Account, Asking
 
 policy = typer.Typer(help="Check policy files, and tell what they will do.", no_args_is_help=True)
@@ -76,7 +77,14 @@ def status(
 
 @policy.command()
 def explain(
-    files: _Files,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Policy files, taken together.", show_default=False)
+    ] = None,
+    pod: Annotated[str | None, typer.Option(help="Instead of files: a pod of a cluster, with its policies.")] = None,
+    namespace: Annotated[str | None, typer.Option("--namespace", "-n", help="Of the pod.")] = None,
+    context: Annotated[str | None, typer.Option(help="Of the kubeconfig; default: the current one.")] = None,
+    request: Annotated[Path | None, typer.Option(help="JSON body of a request: model, tools and length.")] = None,
+    path: Annotated[str, typer.Option(help="Where that request goes.")] = "/v1/chat/completions",
     user: Annotated[str | None, typer.Option(help="The caller's user, as its header would carry it.")] = None,
     tier: Annotated[str | None, typer.Option(help="The caller's tier, as its header would carry it.")] = None,
     model: Annotated[str | None, typer.Option(help="Model or alias asked for; default: each that is known.")] = None,
@@ -89,17 +97,58 @@ def explain(
     ] = "local/default/local",
     as_json: _Json = False,
 ) -> None:
-    """Tell in plain words what a policy does for one caller, by the functions that decide in the data plane."""
+    """Tell in plain words what a policy does for one caller, by the functions that decide in the data plane.
+
+    Example: costward policy explain policy.yaml --user ada
+
+    Example: costward policy explain --pod support-7d9c -n team-support --request body.json
+    """
     # Loads the price list, which takes a second: not for --help.
     from costward_extproc.adapters.prices import CataloguePrices
 
     from costward_cli.policies import compile_files
     from costward_cli.policy.account import Asking, account
 
-    snapshot = compile_files(files)
-    asking = Asking(_workload(workload), user, tier, model, task_type, tools, prompt_tokens)
+    if bool(files) == (pod is not None):
+        raise CliError("give either policy files or --pod", mend="costward policy explain --help has examples")
+    found = _applying(pod, namespace, context, workload) if pod is not None else None
+    snapshot = found.snapshot if found is not None else compile_files(files or ())
+    who = found.workload if found is not None else _workload(workload)
+    asking = Asking(who, user, tier, model, task_type, tools, prompt_tokens)
+    if request is not None:
+        from costward_cli.policy.request_file import read_request
+
+        asking = read_request(asking, request, path)
     told = account(snapshot, asking, CataloguePrices().quote, time.time())
-    _print(told, asking, as_json)
+    if found is not None:
+        _print_applying(found, told, as_json)
+    if found is None or not as_json:
+        _print(told, asking, as_json)
+
+
+def _applying(pod: str, namespace: str | None, context: str | None, workload: str) -> Applying:
+    from costward_cli.cluster.applying import applying, workload_of
+    from costward_cli.cluster.kinds import CLUSTER_COST_POLICY, COST_POLICY, POD
+    from costward_cli.cluster.kube import connected
+
+    cluster = connected(context)
+    where = namespace or cluster.namespace
+    found = cluster.get(POD, pod, where)
+    if found is None:
+        raise CliError(f"there is no pod {pod} in namespace {where}", mend=f"kubectl get pods -n {where}")
+    objects = [*cluster.items(COST_POLICY, where), *cluster.items(CLUSTER_COST_POLICY)]
+    return applying(workload_of(found, workload.partition("/")[0]), objects)
+
+
+def _print_applying(found: Applying, told: Account | None, as_json: bool) -> None:
+    from costward_cli.cluster.show import applying_table
+
+    if as_json:
+        policies = [dataclasses.asdict(one) for one in found.policies]
+        does = dataclasses.asdict(told) if told is not None else None
+        typer.echo(json.dumps({"workload": str(found.workload), "policies": policies, "account": does}, indent=2))
+    else:
+        Console().print(applying_table(found))
 
 
 def _print(told: Account | None, asking: Asking, as_json: bool) -> None:
