@@ -77,7 +77,27 @@ def page(results: Sequence[Mapping[str, Any]]) -> str:
         "|---" * (len(heads) + 3) + "|",
         *(_line(row, results, goals) for row in ROWS),
     ]
-    return "\n".join([_HEAD, *_machines(results), "", *lines, "", _missed(goals), "", _HOW])
+    return "\n".join([_HEAD, *_machines(results), "", *lines, "", _missed(goals), "", *_growth(results), _HOW])
+
+
+def _growth(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What each further thousand costs, between the two largest numbers of policies; nothing of fewer than two."""
+    if len(results) < 2:
+        return []
+    fewer, more = results[-2:]
+    thousands = (more["policies"] - fewer["policies"]) / 1_000
+
+    def each(name: str, less: str = "") -> float:
+        return float((_of(more, name, less) - _of(fewer, name, less)) / thousands)
+
+    told = f"From {fewer['policies']:,} to {more['policies']:,} policies each further thousand costs"
+    publish, status = each("publish_cpu_s"), each("statuses_cpu_s", "publish_cpu_s")
+    costs = f"{publish:.1f} s of CPU until the first publish, {status:.1f} s for writing its statuses once, and"
+    return [told, costs, f"{each('peak_mib'):.0f} MiB of memory.", ""]
+
+
+def _of(result: Mapping[str, Any], name: str, less: str) -> float:
+    return float(result[name]) - (float(result[less]) if less else 0.0)
 
 
 def _line(row: Row, results: Sequence[Mapping[str, Any]], goals: Mapping[str, Any] | None) -> str:
