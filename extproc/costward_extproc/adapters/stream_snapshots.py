@@ -48,6 +48,9 @@ _OPTIONS = [
     # Without it gRPC waits a minute for a peer that is stopped and whose kernel still takes what is sent.
     ("grpc.http2.ping_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # How long a connection may take to stand: gRPC's own 20 s are lost on a leader that hangs, and that a standby still
+    # names, while the next one leads already.
+    ("grpc.min_reconnect_backoff_ms", 5_000),
     # Ten thousand policies are some megabytes.
     ("grpc.max_receive_message_length", 256 * 1024 * 1024),
 ]
