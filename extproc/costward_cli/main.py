@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from costward_cli.commands.coverage import coverage
 from costward_cli.commands.demo import demo
 from costward_cli.commands.doctor import doctor
 from costward_cli.commands.envoy_config import envoy_config
@@ -52,6 +53,7 @@ app.command("stand-in")(stand_in)
 app.command("doctor")(doctor)
 app.command("replay")(replay)
 app.command("explain")(explain)
+app.command("coverage")(coverage)
 app.command("pause")(pause)
 app.command("resume")(resume)
 app.add_typer(policy, name="policy")

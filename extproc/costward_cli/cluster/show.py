@@ -15,6 +15,7 @@ from costward_cli.cluster.standing import SHOWN, Standing, Told, age, short_hash
 if TYPE_CHECKING:
     # It loads the data plane's core, which other commands do not need.
     from costward_cli.cluster.applying import Applying
+    from costward_cli.cluster.coverage import Coverage
 
 _COLOURS = {"True": "green", "False": "red", "Unknown": "yellow"}
 
@@ -56,3 +57,16 @@ def applying_table(found: Applying) -> RenderableType:
     for one in found.policies:
         table.add_row(escape(one.ref), one.kind, one.role, escape(one.why))
     return Group(escape(f"Calls of {found.workload}:"), table)
+
+
+def coverage_table(found: Coverage) -> RenderableType:
+    table = plain_table(("workload", "metered", "unseen", "opaque connections", "hosts"))
+    for one in found.workloads:
+        row = (one.workload, f"{one.metered:,}", f"{one.unseen:,}", f"{one.opaque:,}", ", ".join(one.hosts))
+        table.add_row(*map(escape, row))
+    unpriced = [
+        f"{count:,} of them without a price, under {policy}" for policy, count in found.unpriced.items() if count
+    ]
+    if found.share is None:
+        return "Nothing went to a provider that is known here."
+    return Group(table, *map(escape, unpriced), f"Metered and priced: {found.share:.1%} of what went to providers.")
