@@ -30,7 +30,7 @@ TRIES: Final = 5
 BACKOFF_S: Final = 0.25
 LONGEST_WAIT_S: Final = 60.0
 """No Retry-After is honoured beyond it: by then the world is another one."""
-CONNECTIONS: Final = 8
+CONNECTIONS: Final = 16
 """The status writer's workers and room for the lease, which must never queue behind them."""
 
 Sleep = Callable[[float], Awaitable[None]]

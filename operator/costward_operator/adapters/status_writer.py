@@ -22,8 +22,9 @@ log = logging.getLogger(__name__)
 RATE = 50.0
 """Writes a second: 10,000 first statuses take three and a half minutes, at some percent of what an API server can."""
 BURST = 100.0
-WORKERS = 4
-"""At 20 ms a write, twice the rate; and half of the connections, so that the lease always finds one."""
+WORKERS = 8
+"""At 100 ms a write, as while thousands of policies change, more than the rate; and half of the connections, so that
+the lease always finds one."""
 AGAIN_S = 10.0
 """After a write that failed: what it was about is looked at anew, for it may be true no more."""
 
